@@ -1,0 +1,76 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Strictness that every Swift target of this package shares; warnings become errors in CI (see the Makefile).
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// The backends that the traits choose. Traits are additive over a package graph, so each *adds* its backend.
+let backends: [Target.Dependency] = [
+  .target(name: "PollingEpoll", condition: .when(traits: ["Epoll"])),
+  .target(name: "PollingLibevent", condition: .when(traits: ["Libevent"])),
+]
+
+let package = Package(
+  name: "HawtDispatch",
+  products: [
+    .library(name: "HawtDispatch", targets: ["HawtDispatch"]),
+    .library(name: "HawtSockets", targets: ["HawtSockets"]),
+    .library(name: "Polling", targets: ["Polling"]),
+    .library(name: "HawtConformance", targets: ["HawtConformance"]),
+  ],
+  traits: [
+    .default(enabledTraits: ["Epoll"]),
+    .trait(name: "Epoll", description: "The native Linux backend (needs nothing but the kernel)."),
+    .trait(name: "Libevent", description: "The libevent backend (needs Debian's libevent-dev)."),
+    .trait(
+      name: "LibeventDefault", description: "Makes libevent what `.default` means.",
+      enabledTraits: ["Libevent"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    .target(name: "CLinux"),
+    .systemLibrary(name: "CLibevent", path: "CLibevent"),
+    .target(name: "Polling", dependencies: ["CLinux"], swiftSettings: strict),
+    .target(name: "PollingEpoll", dependencies: ["Polling", "CLinux"], swiftSettings: strict),
+    .target(
+      name: "PollingLibevent",
+      dependencies: ["Polling", .target(name: "CLibevent", condition: .when(traits: ["Libevent"]))],
+      swiftSettings: strict),
+    .target(
+      name: "HawtDispatch", dependencies: ["Polling", "CLinux"] + backends, swiftSettings: strict),
+    .target(name: "HawtSockets", dependencies: ["HawtDispatch", "CLinux"], swiftSettings: strict),
+    .executableTarget(
+      name: "hawt-echo",
+      dependencies: [
+        "HawtDispatch", "HawtSockets", "CLinux",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: strict),
+    .target(
+      name: "HawtConformance", dependencies: ["HawtDispatch", "Polling", "CLinux"],
+      path: "Conformance/Kit", swiftSettings: strict),
+    .executableTarget(
+      name: "hawt-conformance",
+      dependencies: [
+        "HawtConformance", "HawtDispatch",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], path: "Conformance/Runner", swiftSettings: strict),
+    .testTarget(
+      name: "PollingTests", dependencies: ["Polling", "CLinux"] + backends, swiftSettings: strict),
+    .testTarget(
+      name: "HawtDispatchTests", dependencies: ["HawtDispatch", "Polling", "CLinux"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "HawtSocketsTests", dependencies: ["HawtDispatch", "HawtSockets", "CLinux"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ConformanceTests", dependencies: ["HawtConformance", "HawtDispatch"],
+      swiftSettings: strict),
+  ]
+)
