@@ -1,0 +1,29 @@
+/// The queue of one worker: its tasks run in order (rule Q1), on that worker's thread only (rule M1).
+///
+/// A serial queue that targets it is *pinned* to that thread.
+public final class ThreadQueue: Queue {
+  init() { unimplemented() }
+
+  public var label: String { unimplemented() }
+  public var dispatcher: Dispatcher { unimplemented() }
+  public var depth: Int { unimplemented() }
+  public var isExecuting: Bool { unimplemented() }
+  public var description: String { unimplemented() }
+  /// Which of the dispatcher's workers runs it, from 0.
+  public var worker: Int { unimplemented() }
+
+  @discardableResult
+  public func async(_ task: @escaping @Sendable () throws -> Void) -> Submission { unimplemented() }
+  @discardableResult
+  public func async(_ item: WorkItem) -> Submission { unimplemented() }
+  @discardableResult
+  public func asyncAfter(
+    _ delay: Duration, clock: TimerClock, leeway: Duration,
+    _ task: @escaping @Sendable () throws -> Void
+  ) -> TimerHandle { unimplemented() }
+  public func sync<Value: Sendable>(_ body: @Sendable () throws -> Value) throws -> Value { unimplemented() }
+  public func setSpecific<Value: Sendable>(_ key: QueueKey<Value>, _ value: Value?) { unimplemented() }
+  public func specific<Value: Sendable>(_ key: QueueKey<Value>) -> Value? { unimplemented() }
+  public func assertExecuting(file: StaticString, line: UInt) { unimplemented() }
+  public func assertNotExecuting(file: StaticString, line: UInt) { unimplemented() }
+}

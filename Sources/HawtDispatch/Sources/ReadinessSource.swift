@@ -1,0 +1,70 @@
+/// What a readiness handler is told. Valid during the handler.
+public struct ReadinessEvent: Sendable {
+  /// The directions that are ready, of those asked for. Errors and hang-ups show as readiness (rule S5): the system
+  /// call that follows tells them.
+  public let readiness: Interest
+  /// The descriptor that is ready.
+  public let descriptor: CInt
+
+  init() { unimplemented() }
+
+  /// Whether reading will not block.
+  public var isReadable: Bool { readiness.contains(.read) }
+  /// Whether writing will not block.
+  public var isWritable: Bool { readiness.contains(.write) }
+
+  /// Cancels the source (see `ReadinessSource.cancel()`).
+  public func cancel() { unimplemented() }
+  /// Suspends the source (see `ReadinessSource.suspend()`).
+  public func suspend() { unimplemented() }
+}
+
+/// Tells a queue when a descriptor can be read or written without blocking.
+///
+/// Level-triggered: what the handler leaves undrained fires again, what it drained does not (rule S1). At most one
+/// handler of a source is in flight (rule S2). Any number of sources may share a descriptor (rule S4). A descriptor
+/// may be closed once the cancel handler of its last source has run (rule S7; see
+/// `Dispatcher.whenCancelled(_:on:_:)`). Dropping the last reference cancels the source.
+public final class ReadinessSource: Sendable, CustomStringConvertible {
+  init() { unimplemented() }
+
+  /// The descriptor, as given at creation.
+  public var descriptor: CInt { unimplemented() }
+  /// What was asked for.
+  public var interest: Interest { unimplemented() }
+  public var description: String { unimplemented() }
+  /// The worker in whose poller the source is registered now, or nil. A snapshot, for tests (rule M5).
+  public var registeredWorker: Int? { unimplemented() }
+  /// How many times the event handler has run.
+  public var deliveries: Int { unimplemented() }
+  /// Whether it is cancelled, by `cancel()` or by an error.
+  public var isCancelled: Bool { unimplemented() }
+
+  /// Sets what runs on the target queue when the descriptor is ready. No effect after `cancel()`.
+  public func setEventHandler(_ handler: @escaping @Sendable (ReadinessEvent) throws -> Void) { unimplemented() }
+  /// Sets what runs once on the target queue after `cancel()`, after the last event handler and after the
+  /// registration is out of every poller (rule S7). No effect after `cancel()`.
+  public func setCancelHandler(_ handler: @escaping @Sendable () throws -> Void) { unimplemented() }
+  /// Sets what is told, on the target queue, of a registration that the system refuses after `activate()` has
+  /// returned (after a migration, say); the source is then cancelled (rule S6). Without one, the dispatcher's error
+  /// handler is told.
+  public func setErrorHandler(_ handler: @escaping @Sendable (SourceError) -> Void) { unimplemented() }
+
+  /// Registers the descriptor (rule S3). A second call has no effect. Waits, if it must, for the poller to be
+  /// handed over, never for user code.
+  ///
+  /// - Throws: `.registration` with what the system said (the source is then cancelled), `.emptyInterest`,
+  ///   `.cancelled`, `.stopped`.
+  public func activate() throws(SourceError) { unimplemented() }
+  /// Holds deliveries from the next handler on; nests. Costs no CPU while the descriptor stays ready (rule S4).
+  public func suspend() { unimplemented() }
+  /// Ends one `suspend()`; traps, naming the source, if there is none.
+  public func resume() { unimplemented() }
+  /// No handler starts after it returns; the cancel handler follows. Never blocks, idempotent, any thread, any
+  /// state (rule S7).
+  public func cancel() { unimplemented() }
+  /// Gives it another queue, live; its registration follows. Throws as `SerialQueue.setTarget` does.
+  public func setTarget(
+    _ target: any Queue, completion: (@Sendable (SerialQueue.RetargetOutcome) -> Void)? = nil
+  ) throws(DispatcherError) { unimplemented() }
+}

@@ -1,0 +1,20 @@
+/// The clock that a delay is measured on; wall-clock changes affect neither (rule T2).
+public enum TimerClock: Sendable, Hashable, CaseIterable {
+  /// Goes on while the machine sleeps (`CLOCK_BOOTTIME`).
+  case continuous
+  /// Stands while the machine sleeps (`CLOCK_MONOTONIC`).
+  case suspending
+}
+
+/// A one-shot timer that was armed by `asyncAfter`. Dropping it does not cancel the timer.
+public final class TimerHandle: Sendable {
+  init() { unimplemented() }
+
+  /// Whether the timer was accepted; refused when the dispatcher is shutting down (rule L3).
+  public var submission: Submission { unimplemented() }
+
+  /// Cancels the timer. True exactly if its task has not started and now never will (rule T3). Any thread,
+  /// the task itself included; O(log n); the task's captures are released before it returns true.
+  @discardableResult
+  public func cancel() -> Bool { unimplemented() }
+}

@@ -1,0 +1,39 @@
+/// What a repeating timer tells its handler.
+public struct TimerEvent: Sendable, Hashable {
+  /// How many beats this delivery stands for: 1, and one more for each that was missed (rule T4).
+  public let beats: Int
+}
+
+/// A timer that may repeat and be scheduled anew (rules T1, T4), with a source's life: inactive at creation,
+/// `activate`, `suspend`, `resume`, `cancel`. Dropping the last reference cancels it.
+public final class TimerSource: Sendable {
+  init() { unimplemented() }
+
+  /// Sets what each delivery runs, on the target queue. No effect after `cancel()`.
+  public func setEventHandler(_ handler: @escaping @Sendable (TimerEvent) throws -> Void) { unimplemented() }
+  /// Sets what runs once after `cancel()`, on the target queue, after the last event handler. No effect after `cancel()`.
+  public func setCancelHandler(_ handler: @escaping @Sendable () throws -> Void) { unimplemented() }
+
+  /// Sets the first beat and the interval; replaces what was set before, at once (rule T4). Any thread.
+  ///
+  /// - Parameters:
+  ///   - delay: from now to the first beat; zero or negative: due at once.
+  ///   - interval: between beats, more than zero; nil for a single one. Beats keep their phase.
+  ///   - leeway: how much later than due a delivery may be.
+  public func schedule(after delay: Duration, repeating interval: Duration? = nil, leeway: Duration = .zero) {
+    unimplemented()
+  }
+
+  /// Starts it; a second call has no effect. Throws `.cancelled` or `.stopped`.
+  public func activate() throws(SourceError) { unimplemented() }
+  /// Holds deliveries; nests. Beats that fall due meanwhile are counted and delivered as one on `resume()`.
+  public func suspend() { unimplemented() }
+  /// Ends one `suspend()`; traps if there is none.
+  public func resume() { unimplemented() }
+  /// No handler starts after it. Idempotent, never blocks, any thread.
+  public func cancel() { unimplemented() }
+  /// Whether `cancel()` was called.
+  public var isCancelled: Bool { unimplemented() }
+  /// Gives it another queue, live. Throws as `SerialQueue.setTarget` does.
+  public func setTarget(_ target: any Queue) throws(DispatcherError) { unimplemented() }
+}
