@@ -16,7 +16,8 @@ import Testing
     }
   }
 
-  @Test("T1 a deadline that has passed does not block", arguments: Subject.all, PollerClock.allCases)
+  @Test(
+    "T1 a deadline that has passed does not block", arguments: Subject.all, PollerClock.allCases)
   func passed(_ subject: Subject, _ clock: PollerClock) throws {
     let poller = try subject.makePoller()
     for deadline in [0, 1, clock.now] {
@@ -26,7 +27,9 @@ import Testing
     #expect(poller.waitNumber == 3)
   }
 
-  @Test("T4 a deadline that moves later, or goes, ends no wait", arguments: Subject.all, PollerClock.allCases)
+  @Test(
+    "T4 a deadline that moves later, or goes, ends no wait", arguments: Subject.all,
+    PollerClock.allCases)
   func later(_ subject: Subject, _ clock: PollerClock) throws {
     let poller = try subject.makePoller()
     let start = clock.now

@@ -95,6 +95,6 @@ import Testing
       waits += 1
     }
     #expect(seen.count == 50)
-    descriptors.forEach { close($0) }
+    for item in descriptors { close(item) }
   }
 }

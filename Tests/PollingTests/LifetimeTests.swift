@@ -10,7 +10,6 @@ import Testing
     await #expect(processExitsWith: .success) { [name = subject.name as String] in
       let backend = Subject.named(name).backend
       try backend.makePoller().close()
-      OpenDescriptors.fillGaps()
       let before = OpenDescriptors.count
       var refusals = 0
       for _ in 0..<20 {
@@ -36,13 +35,15 @@ import Testing
       let pollers = try (0..<10).map { _ in try backend.makePoller() }
       demand(OpenDescriptors.surviving.count <= before + OpenDescriptors.noise, "some survive exec")
       let open = OpenDescriptors.count
-      pollers.forEach { $0.close() }
-      pollers.forEach { $0.close() }
+      for item in pollers { item.close() }
+      for item in pollers { item.close() }
       demand(OpenDescriptors.count <= open - 40 + OpenDescriptors.noise, "some were not closed")
     }
   }
 
-  @Test("S9 a child that gives its poller up leaves the parent's registrations alone", arguments: Subject.all)
+  @Test(
+    "S9 a child that gives its poller up leaves the parent's registrations alone",
+    arguments: Subject.all)
   func fork(_ subject: Subject) async {
     await #expect(processExitsWith: .success) { [name = subject.name as String] in
       let poller = try Subject.named(name).backend.makePoller()

@@ -49,7 +49,8 @@ import Testing
     }
   }
 
-  @Test("B4 removing is eager: the descriptor can be registered again at once", arguments: Subject.all)
+  @Test(
+    "B4 removing is eager: the descriptor can be registered again at once", arguments: Subject.all)
   func again(_ subject: Subject) throws {
     let poller = try subject.makePoller()
     let pair = Pair.socket()
@@ -74,7 +75,8 @@ import Testing
     }
     #expect(try poller.harvestAll().count == 500)
     for position in stride(from: 0, to: 500, by: 2) { poller.unregister(slots[position]) }
-    #expect(Set(try poller.harvestAll().keys) == Set((0..<500).filter { $0 % 2 == 1 }.map(UInt.init)))
+    #expect(
+      Set(try poller.harvestAll().keys) == Set((0..<500).filter { $0 % 2 == 1 }.map(UInt.init)))
     for position in stride(from: 0, to: 500, by: 2) {
       slots[position] = try poller.register(
         descriptors[position], interest: .read, context: UInt(1_000 + position))
@@ -85,7 +87,7 @@ import Testing
     for (slot, descriptor) in zip(slots, descriptors) {
       #expect(poller.slot(for: descriptor) == slot)
     }
-    descriptors.forEach { close($0) }
+    for item in descriptors { close(item) }
   }
 
   @Test("A registration's word can be replaced", arguments: Subject.all)

@@ -4,7 +4,9 @@ import Testing
 
 /// S8: a number that was closed and used again never receives its predecessor's event.
 @Suite struct ReuseTests {
-  @Test("S8 a report is void once its registration is taken out, within the batch too", arguments: Subject.all)
+  @Test(
+    "S8 a report is void once its registration is taken out, within the batch too",
+    arguments: Subject.all)
   func withinBatch(_ subject: Subject) throws {
     let poller = try subject.makePoller()
     let pair = Pair.socket()
@@ -22,7 +24,9 @@ import Testing
     #expect(try poller.harvest().isEmpty)
   }
 
-  @Test("S8 cancelled after the close, with a duplicate alive: nobody hears of it", arguments: Subject.all)
+  @Test(
+    "S8 cancelled after the close, with a duplicate alive: nobody hears of it",
+    arguments: Subject.all)
   func unregisterAfterClose(_ subject: Subject) throws {
     let poller = try subject.makePoller()
     let pair = Pair.socket()
@@ -42,7 +46,9 @@ import Testing
     #expect(poller.armedDirectionCount == 1)
   }
 
-  @Test("S8 number reused before the cancel, duplicate alive: the successor is told its own", arguments: Subject.all)
+  @Test(
+    "S8 number reused before the cancel, duplicate alive: the successor is told its own",
+    arguments: Subject.all)
   func unregisterAfterReuse(_ subject: Subject) throws {
     let poller = try subject.makePoller()
     let old = Pair.socket()
@@ -78,7 +84,7 @@ import Testing
     #expect(poller.rebuildCount == rebuilds, "the old file still reports")
     signal(new)
     #expect(try poller.harvest(.untilReady) == [2: .read])
-    [old, new, number].forEach { close($0) }
+    for item in [old, new, number] { close(item) }
   }
 
   @Test("S8 a joining source finds the number reused without a cancel", arguments: Subject.all)
@@ -133,7 +139,9 @@ import Testing
     poller.unregister(slot)
   }
 
-  @Test("S8 disarmed after the close, with a duplicate alive: a wait still sleeps", arguments: Subject.all)
+  @Test(
+    "S8 disarmed after the close, with a duplicate alive: a wait still sleeps",
+    arguments: Subject.all)
   func disarmAfterClose(_ subject: Subject) throws {
     let poller = try subject.makePoller()
     let pair = Pair.socket()

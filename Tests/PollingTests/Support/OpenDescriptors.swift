@@ -24,22 +24,20 @@ enum OpenDescriptors {
   /// Those that a program started by this process would inherit.
   static var surviving: Set<CInt> { all.filter { fcntl($0, F_GETFD) & FD_CLOEXEC == 0 } }
 
-  /// Takes every free number below the highest, so that a limit just above it leaves no room.
-  static func fillGaps() {
-    let highest = all.max()!
-    while dup(STDERR_FILENO) < highest {}
-  }
-
-  /// Runs with room for so many descriptors and no more.
+  /// Runs with room for so many descriptors and no more: free numbers below the limit are taken meanwhile.
   static func limited(toMore room: Int, _ body: () throws -> Void) throws {
+    let highest = all.max()!
+    var fillers: [CInt] = []
+    repeat { fillers.append(dup(STDERR_FILENO)) } while fillers.last! < highest
+    close(fillers.removeLast())
     var limit = rlimit()
     getrlimit(resource, &limit)
-    let original = limit
-    limit.rlim_cur = rlim_t(all.max()!) + 1 + rlim_t(room)
+    var original = limit
+    limit.rlim_cur = rlim_t(highest) + 1 + rlim_t(room)
     setrlimit(resource, &limit)
     defer {
-      var original = original
       setrlimit(resource, &original)
+      for filler in fillers { close(filler) }
     }
     try body()
   }

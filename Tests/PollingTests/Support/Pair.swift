@@ -9,7 +9,8 @@ struct Pair: ~Copyable {
 
   static func socket() -> Pair {
     var both: [CInt] = [-1, -1]
-    let kind = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+    let kind =
+      CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
     precondition(socketpair(AF_UNIX, kind, 0, &both) == 0)
     return Pair(near: Numbers.move(both[0]), far: Numbers.move(both[1]))
   }
@@ -18,7 +19,7 @@ struct Pair: ~Copyable {
   static func pipe() -> Pair {
     var both: [CInt] = [-1, -1]
     precondition(Glibc.pipe(&both) == 0)
-    both.forEach { _ = fcntl($0, F_SETFL, O_NONBLOCK) }
+    for item in both { _ = fcntl(item, F_SETFL, O_NONBLOCK) }
     return Pair(near: Numbers.move(both[0]), far: Numbers.move(both[1]))
   }
 
