@@ -70,7 +70,7 @@ let package = Package(
       name: "HawtSocketsTests", dependencies: ["HawtDispatch", "HawtSockets", "CLinux"],
       swiftSettings: strict),
     .testTarget(
-      name: "ConformanceTests", dependencies: ["HawtConformance", "HawtDispatch"],
+      name: "ConformanceTests", dependencies: ["HawtConformance", "HawtDispatch", "hawt-conformance"],
       swiftSettings: strict),
   ]
 )

@@ -1,0 +1,2 @@
+/// The rules of this family, in order.
+let queueRules: [Rule] = []
