@@ -1,4 +1,10 @@
 public import HawtDispatch
+#if Epoll
+  import PollingEpoll
+#endif
+#if Libevent
+  import PollingLibevent
+#endif
 
 /// What is being verified: a backend under the name that reports give it.
 public struct Subject: Sendable, CustomStringConvertible {
@@ -6,10 +12,16 @@ public struct Subject: Sendable, CustomStringConvertible {
   public let name: String
   /// The backend that dispatchers are made with; nil: the library's default.
   public let backend: Backend?
+  /// What the rules about backends themselves need (B1 to B8).
+  let laboratory: Laboratory?
 
-  public init(name: String, backend: Backend?) {
-    self.name = name
-    self.backend = backend
+  /// Anybody's backend, by its type.
+  ///
+  /// - Parameter name: the short name, one word; the first one of the backend's identity if nil.
+  public init<B: PollingBackend & ~Copyable>(name: String? = nil, _ type: B.Type) {
+    self.name = name ?? B.identity.name.split(separator: " ").first.map(String.init) ?? "unnamed"
+    backend = Backend(type)
+    laboratory = Laboratory(type)
   }
 
   public var description: String { name }
@@ -18,10 +30,10 @@ public struct Subject: Sendable, CustomStringConvertible {
   public static var builtIn: [Subject] {
     var subjects: [Subject] = []
     #if Epoll
-      subjects.append(Subject(name: "epoll", backend: nil))
+      subjects.append(Subject(EpollBackend.self))
     #endif
     #if Libevent
-      subjects.append(Subject(name: "libevent", backend: nil))
+      subjects.append(Subject(LibeventBackend.self))
     #endif
     return subjects
   }

@@ -1,2 +1,2 @@
-/// The rules of this family, in order.
-let sourceRules: [Rule] = []
+/// The rules of readiness sources, in order.
+let sourceRules: [Rule] = [.s1, .s2, .s3, .s4, .s5, .s6]

@@ -1,17 +1,19 @@
 import HawtDispatch
 
-/// S1: readiness is a level.
-let levelRule = Rule(
-  "S1", .must, "Level-triggered: readiness left undrained fires again; drained does not.",
-  why: "A handler may stop early, and migration loses nothing, only because the level says it again; an event without "
-    + "readiness makes a careful handler do a useless system call and a careless one block.",
-  whereToLook: ["Sources/HawtDispatch/Sources", "Sources/Polling (interest, stamps)"],
-  checks: [
-    Check("bytes left unread are told again, to every kind of target", bytesLeftUnread),
-    Check("room left unused is told again", roomLeftUnused),
-    Check("what arrives while the handler ends is not lost", arrivalDuringHandler),
-    Check("random reads: every event has bytes, every byte is read", randomReads),
-  ])
+extension Rule {
+  /// S1: readiness is a level.
+  static let s1 = Rule(
+    "S1", "Level-triggered: readiness left undrained fires again; drained does not.",
+    why: "A handler may stop early, and migration loses nothing, only because the level says it again; an event without "
+      + "readiness makes a careful handler do a useless system call and a careless one block.",
+    whereToLook: ["Sources/HawtDispatch/Sources", "Sources/Polling (interest, stamps)"],
+    checks: [
+      Check("bytes left unread are told again, to every kind of target", bytesLeftUnread),
+      Check("room left unused is told again", roomLeftUnused),
+      Check("what arrives while the handler ends is not lost", arrivalDuringHandler),
+      Check("random reads: every event has bytes, every byte is read", randomReads),
+    ])
+}
 
 private func bytesLeftUnread(_ context: CheckContext) throws {
   let bench = try context.bench()

@@ -1,19 +1,21 @@
 import HawtDispatch
 
-/// S3: nothing before activation, everything after.
-let activationRule = Rule(
-  "S3", .must,
-  "Inactive at creation; registered on activation, not before; readiness that was there before is delivered.",
-  why: "Handlers are set after creation: an event that came earlier would find none, and one that was there before "
-    + "activation must not be lost to an edge.",
-  whereToLook: ["Sources/HawtDispatch/Sources (inactive, registering)"],
-  checks: [
-    Check("a source that is not activated is in no poller and runs nothing", nothingBeforeActivation),
-    Check("what was ready before is told after activation", earlierReadinessIsTold),
-    Check("suspend and resume before activation register nothing", suspensionBeforeActivation),
-    Check("a bad descriptor is no error before activation", badDescriptorIsNoErrorYet),
-    Check("activating twice has no effect", activatedTwice),
-  ])
+extension Rule {
+  /// S3: nothing before activation, everything after.
+  static let s3 = Rule(
+    "S3",
+    "Inactive at creation; registered on activation, not before; readiness that was there before is delivered.",
+    why: "Handlers are set after creation: an event that came earlier would find none, and one that was there before "
+      + "activation must not be lost to an edge.",
+    whereToLook: ["Sources/HawtDispatch/Sources (inactive, registering)"],
+    checks: [
+      Check("a source that is not activated is in no poller and runs nothing", nothingBeforeActivation),
+      Check("what was ready before is told after activation", earlierReadinessIsTold),
+      Check("suspend and resume before activation register nothing", suspensionBeforeActivation),
+      Check("a bad descriptor is no error before activation", badDescriptorIsNoErrorYet),
+      Check("activating twice has no effect", activatedTwice),
+    ])
+}
 
 private func nothingBeforeActivation(_ context: CheckContext) throws {
   let bench = try context.bench()

@@ -1,16 +1,18 @@
 import HawtDispatch
 
-/// S2: one handler of a source at a time.
-let oneInFlightRule = Rule(
-  "S2", .must, "At most one handler of a source in flight, whatever its target, also a concurrent one.",
-  why: "Two handlers at once would read one stream from two threads: bytes out of order, however careful each is.",
-  whereToLook: ["Sources/HawtDispatch/Sources (pending, completion)"],
-  checks: [
-    Check("a handler that is held on a global queue is the only one", heldOnGlobalQueue),
-    Check("readiness for ever, on every kind of target", readinessForEver),
-    Check("a source that is retargeted while its handler is held waits for it", retargetedWhileHeld),
-    Check("a source that is retargeted all the time", retargetedAllTheTime),
-  ])
+extension Rule {
+  /// S2: one handler of a source at a time.
+  static let s2 = Rule(
+    "S2", "At most one handler of a source in flight, whatever its target, also a concurrent one.",
+    why: "Two handlers at once would read one stream from two threads: bytes out of order, however careful each is.",
+    whereToLook: ["Sources/HawtDispatch/Sources (pending, completion)"],
+    checks: [
+      Check("a handler that is held on a global queue is the only one", heldOnGlobalQueue),
+      Check("readiness for ever, on every kind of target", readinessForEver),
+      Check("a source that is retargeted while its handler is held waits for it", retargetedWhileHeld),
+      Check("a source that is retargeted all the time", retargetedAllTheTime),
+    ])
+}
 
 /// Counts who is inside, and remembers the most that ever were.
 final class Occupancy: Sendable {

@@ -1,23 +1,25 @@
 import Glibc
 import HawtDispatch
 
-/// S5: errors and hang-ups are readiness.
-let hangUpRule = Rule(
-  "S5", .must,
-  "Errors and hang-ups show as readiness of what was asked for, and stay until cancel or suspend; all bytes before the "
-    + "end of file can be read.",
-  why: "A user learns the end of a connection from the read that returns nothing; an event that comes too early loses "
-    + "bytes, one that never comes leaks the connection.",
-  whereToLook: ["Sources/Polling (directions)", "Sources/PollingEpoll", "Sources/PollingLibevent"],
-  checks: [
-    Check("all bytes before the end of file are read", bytesBeforeEnd),
-    Check("each kind of ending is told to a reader, a writer, and a source for both", endingsAreTold),
-    Check("an ending stays until suspend, comes back with resume, and ends with cancel", endingsStay),
-    Check("a refused connection is told", refusedConnectionIsTold),
-  ],
-  scenarios: [
-    Scenario("write to a broken pipe in a handler") { try writeToBrokenPipe($0) }
-  ])
+extension Rule {
+  /// S5: errors and hang-ups are readiness.
+  static let s5 = Rule(
+    "S5",
+    "Errors and hang-ups show as readiness of what was asked for, and stay until cancel or suspend; all bytes before the "
+      + "end of file can be read.",
+    why: "A user learns the end of a connection from the read that returns nothing; an event that comes too early loses "
+      + "bytes, one that never comes leaks the connection.",
+    whereToLook: ["Sources/Polling (directions)", "Sources/PollingEpoll", "Sources/PollingLibevent"],
+    checks: [
+      Check("all bytes before the end of file are read", bytesBeforeEnd),
+      Check("each kind of ending is told to a reader, a writer, and a source for both", endingsAreTold),
+      Check("an ending stays until suspend, comes back with resume, and ends with cancel", endingsStay),
+      Check("a refused connection is told", refusedConnectionIsTold),
+    ],
+    scenarios: [
+      Scenario("write to a broken pipe in a handler") { try writeToBrokenPipe($0) }
+    ])
+}
 
 private func bytesBeforeEnd(_ context: CheckContext) throws {
   let bench = try context.bench()

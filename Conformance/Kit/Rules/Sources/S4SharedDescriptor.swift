@@ -1,21 +1,23 @@
 import HawtDispatch
 
-/// S4: sources on one descriptor do not notice each other.
-let sharedDescriptorRule = Rule(
-  "S4", .must,
-  "Any number of sources on one descriptor: each is told, suspends, resumes and cancels alone; one that is suspended "
-    + "or pending costs no CPU, hang-ups and errors included.",
-  why: "A connection's reader and writer belong to different queues, often to different threads; back-pressure suspends "
-    + "one of them for long, and the kernel reports a hang-up whatever was asked.",
-  whereToLook: ["Sources/HawtDispatch/Sources (slots)", "Sources/Polling (union of interests)"],
-  checks: [
-    Check("a reader and a writer are each told of their own direction", readerAndWriter),
-    Check("many readers of one descriptor are all told", manyReaders),
-    Check("one suspends and resumes, the other goes on", oneSuspends),
-    Check("one is cancelled, the other goes on", oneIsCancelled),
-    Check("one that is idle costs the other no CPU", idleOneCostsNothing),
-    Check("sources of one descriptor come and go from many threads", comingAndGoing),
-  ])
+extension Rule {
+  /// S4: sources on one descriptor do not notice each other.
+  static let s4 = Rule(
+    "S4",
+    "Any number of sources on one descriptor: each is told, suspends, resumes and cancels alone; one that is suspended "
+      + "or pending costs no CPU, hang-ups and errors included.",
+    why: "A connection's reader and writer belong to different queues, often to different threads; back-pressure suspends "
+      + "one of them for long, and the kernel reports a hang-up whatever was asked.",
+    whereToLook: ["Sources/HawtDispatch/Sources (slots)", "Sources/Polling (union of interests)"],
+    checks: [
+      Check("a reader and a writer are each told of their own direction", readerAndWriter),
+      Check("many readers of one descriptor are all told", manyReaders),
+      Check("one suspends and resumes, the other goes on", oneSuspends),
+      Check("one is cancelled, the other goes on", oneIsCancelled),
+      Check("one that is idle costs the other no CPU", idleOneCostsNothing),
+      Check("sources of one descriptor come and go from many threads", comingAndGoing),
+    ])
+}
 
 private func readerAndWriter(_ context: CheckContext) throws {
   let bench = try context.bench()
