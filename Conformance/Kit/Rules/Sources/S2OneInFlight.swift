@@ -22,6 +22,8 @@ final class Occupancy: Sendable {
   func enter() { most.raise(to: inside.add()) }
   func leave() { inside.add(-1) }
   var maximum: Int { most.value }
+  /// How many are inside now.
+  var present: Int { inside.value }
 
   func during<Value>(_ body: () throws -> Value) rethrows -> Value {
     enter()
