@@ -18,8 +18,8 @@ public struct Rule: Sendable {
   public let scenarios: [Scenario]
 
   public init(
-    _ id: String, _ level: RuleLevel = .must, _ title: String, why: String, whereToLook: [String],
-    checks: [Check], scenarios: [Scenario] = []
+    _ id: String, _ title: String, level: RuleLevel = .must, why: String, whereToLook: [String], checks: [Check],
+    scenarios: [Scenario] = []
   ) {
     self.id = id
     self.level = level
