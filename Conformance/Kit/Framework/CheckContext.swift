@@ -12,8 +12,7 @@ public final class CheckContext: @unchecked Sendable {
   private let lock = Lock()
   private var failures: [String] = []
   private var evidence: [(text: String, count: Int)] = []
-  private var cleanups: [@Sendable () -> Void] = []
-  private var dispatchersMade = 0
+  private var cleanups: [Cleanup: [@Sendable () -> Void]] = [:]
 
   /// What is under test.
   public let subject: Subject
@@ -116,17 +115,19 @@ public final class CheckContext: @unchecked Sendable {
 
   // MARK: Cleaning up
 
-  /// Has `cleanup` run when the check has ended, last one first.
-  public func atEnd(_ cleanup: @escaping @Sendable () -> Void) { lock.change { cleanups.append(cleanup) } }
-
-  func cleanUp() {
-    while let cleanup = lock.change({ cleanups.popLast() }) { cleanup() }
+  /// When a cleanup runs: what holds workers is let go before dispatchers end, and descriptors are closed after.
+  public enum Cleanup: Int, Sendable, CaseIterable {
+    case gates, dispatchers, descriptors
   }
 
-  func nextDispatcherNumber() -> Int {
-    lock.change {
-      dispatchersMade += 1
-      return dispatchersMade
+  /// Has `cleanup` run when the check has ended; of one kind, the last one first.
+  public func atEnd(_ kind: Cleanup = .gates, _ cleanup: @escaping @Sendable () -> Void) {
+    lock.change { cleanups[kind, default: []].append(cleanup) }
+  }
+
+  func cleanUp() {
+    for kind in Cleanup.allCases {
+      while let cleanup = lock.change({ cleanups[kind]?.popLast() }) { cleanup() }
     }
   }
 }

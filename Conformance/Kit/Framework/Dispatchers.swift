@@ -23,7 +23,7 @@ extension CheckContext {
     var settings = configuration(workers: workers)
     configure(&settings)
     let dispatcher = try Dispatcher(configuration: settings)
-    atEnd { [weak self, name = settings.name] in
+    atEnd(.dispatchers) { [weak self, name = settings.name] in
       let report = dispatcher.shutdownAndWait(deadline: .seconds(10))
       guard let self else { return }
       expect(report.isClean, "the dispatcher did not end cleanly: \(report)")

@@ -58,7 +58,13 @@ enum Process {
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
     var bytes = [UInt8](repeating: 0, count: limit)
-    let length = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
-    return length < 0 ? nil : String(decoding: bytes.prefix(length), as: UTF8.self)
+    var length = 0
+    // The kernel may hand out such files piece by piece.
+    while length < limit {
+      let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + length, limit - length) }
+      if count <= 0 { break }
+      length += count
+    }
+    return String(decoding: bytes.prefix(length), as: UTF8.self)
   }
 }
