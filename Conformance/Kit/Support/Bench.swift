@@ -165,19 +165,13 @@ final class Probe: Sendable {
 extension CheckContext {
   /// A bench whose workers do not spin before they sleep, so that waits can be counted.
   func bench(workers: Int = 2, configure: (inout Configuration) -> Void = { _ in }) throws -> Bench {
-    // Closed last of all: cleanups run in the opposite order of their registration.
-    let late = Shared<Bench?>(nil)
-    atEnd {
-      late.with { $0 }?.closeDescriptors()
-      late.with { $0 = nil }
-    }
     let dispatcher = try makeDispatcher(workers: workers) {
       $0.idleSpin = .zero
       configure(&$0)
     }
     let bench = Bench(self, dispatcher)
-    late.with { $0 = bench }
-    atEnd { bench.cancelSources() }
+    atEnd(.descriptors) { bench.closeDescriptors() }
+    atEnd(.gates) { bench.cancelSources() }
     return bench
   }
 }

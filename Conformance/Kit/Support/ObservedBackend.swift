@@ -99,7 +99,7 @@ struct ObservedBackend<Base: PollingBackend & ~Copyable>: PollingBackend, ~Copya
     desk = Desk()
   }
 
-  mutating func add(_ descriptor: CInt, _ token: Token, _ interest: Interest) throws(BackendError) {
+  mutating func add(_ descriptor: CInt, _ token: Polling.Token, _ interest: Interest) throws(BackendError) {
     desk.enter(.add)
     defer { desk.leave() }
     if let code = desk.observer.refusal(instance: desk.instance, descriptor: descriptor) {
@@ -115,7 +115,7 @@ struct ObservedBackend<Base: PollingBackend & ~Copyable>: PollingBackend, ~Copya
   }
 
   mutating func change(
-    _ descriptor: CInt, _ token: Token, from old: Interest, to new: Interest
+    _ descriptor: CInt, _ token: Polling.Token, from old: Interest, to new: Interest
   ) throws(BackendError) {
     desk.enter(.change)
     defer { desk.leave() }
@@ -123,7 +123,7 @@ struct ObservedBackend<Base: PollingBackend & ~Copyable>: PollingBackend, ~Copya
     try base.change(descriptor, token, from: old, to: new)
   }
 
-  mutating func remove(_ descriptor: CInt, _ token: Token, from interest: Interest) {
+  mutating func remove(_ descriptor: CInt, _ token: Polling.Token, from interest: Interest) {
     desk.enter(.remove)
     defer { desk.leave() }
     desk.note(.remove, descriptor, from: interest, to: [])
@@ -135,7 +135,7 @@ struct ObservedBackend<Base: PollingBackend & ~Copyable>: PollingBackend, ~Copya
     defer { desk.leave() }
     if ready.count != 0 { desk.observer.noteBreach("a wait was given a buffer that is not empty (B5)") }
     try base.wait(mode, into: &ready)
-    var seen: Set<Token> = []
+    var seen: Set<Polling.Token> = []
     for position in 0..<ready.count where !seen.insert(ready[position].token).inserted {
       desk.observer.noteBreach("a wait reported one descriptor twice (B5)")
     }

@@ -23,11 +23,11 @@ struct Laboratory: Sendable {
 ///
 /// Sound as `Sendable` as long as one thread at a time uses it, which is rule B6, and the checks' business.
 class RawBackend: @unchecked Sendable {
-  func add(_ descriptor: CInt, _ token: Token, _ interest: Interest) throws { fatalError("overridden") }
-  func change(_ descriptor: CInt, _ token: Token, from old: Interest, to new: Interest) throws {
+  func add(_ descriptor: CInt, _ token: Polling.Token, _ interest: Interest) throws { fatalError("overridden") }
+  func change(_ descriptor: CInt, _ token: Polling.Token, from old: Interest, to new: Interest) throws {
     fatalError("overridden")
   }
-  func remove(_ descriptor: CInt, _ token: Token, from interest: Interest) { fatalError("overridden") }
+  func remove(_ descriptor: CInt, _ token: Polling.Token, from interest: Interest) { fatalError("overridden") }
   /// One wait into a buffer of the given size.
   func wait(_ mode: WaitMode, capacity: Int = 64) throws -> [ReadyBuffer.Entry] { fatalError("overridden") }
 }
@@ -39,15 +39,15 @@ private final class TypedRawBackend<B: PollingBackend & ~Copyable>: RawBackend, 
     backend = try B()
   }
 
-  override func add(_ descriptor: CInt, _ token: Token, _ interest: Interest) throws {
+  override func add(_ descriptor: CInt, _ token: Polling.Token, _ interest: Interest) throws {
     try backend.add(descriptor, token, interest)
   }
 
-  override func change(_ descriptor: CInt, _ token: Token, from old: Interest, to new: Interest) throws {
+  override func change(_ descriptor: CInt, _ token: Polling.Token, from old: Interest, to new: Interest) throws {
     try backend.change(descriptor, token, from: old, to: new)
   }
 
-  override func remove(_ descriptor: CInt, _ token: Token, from interest: Interest) {
+  override func remove(_ descriptor: CInt, _ token: Polling.Token, from interest: Interest) {
     backend.remove(descriptor, token, from: interest)
   }
 

@@ -73,10 +73,10 @@ private func readinessForEver(_ context: CheckContext) throws {
     let occupancy = Occupancy()
     let done = context.latch(events)
     // Not protected on purpose: a second handler at once is a race that the thread sanitizer sees.
-    let unprotected = Unprotected()
+    let unguarded = Unguarded(0)
     let source = try bench.activeSource(ends.near, .write, on: target.queue) { event in
       occupancy.during {
-        unprotected.number += 1
+        unguarded.value += 1
         done.signal()
         if done.count <= 0 { event.suspend() }
       }
@@ -85,15 +85,10 @@ private func readinessForEver(_ context: CheckContext) throws {
     try bench.cancelAndWait(source)
     context.expect(occupancy.maximum == 1, "on \(target.name), \(occupancy.maximum) handlers were in flight at once")
     context.expect(
-      unprotected.number == source.deliveries,
-      "on \(target.name), \(source.deliveries) handlers counted to \(unprotected.number)")
+      unguarded.value == source.deliveries,
+      "on \(target.name), \(source.deliveries) handlers counted to \(unguarded.value)")
     context.record("events", events)
   }
-}
-
-/// A number that only one thread at a time may touch, which is what is being checked.
-final class Unprotected: @unchecked Sendable {
-  var number = 0
 }
 
 private func retargetedWhileHeld(_ context: CheckContext) throws {
@@ -133,10 +128,10 @@ private func retargetedAllTheTime(_ context: CheckContext) throws {
   let ends = try bench.ends()
   let occupancy = Occupancy()
   let events = Tally()
-  let unprotected = Unprotected()
+  let unguarded = Unguarded(0)
   let source = try bench.activeSource(ends.near, .write, on: targets[0]) { _ in
     occupancy.during {
-      unprotected.number += 1
+      unguarded.value += 1
       events.add()
     }
   }
@@ -148,7 +143,7 @@ private func retargetedAllTheTime(_ context: CheckContext) throws {
   try bench.cancelAndWait(source)
   context.expect(occupancy.maximum == 1, "\(occupancy.maximum) handlers of one source were in flight at once")
   context.expect(
-    unprotected.number == events.value, "\(events.value) handlers counted to \(unprotected.number): two ran at once")
+    unguarded.value == events.value, "\(events.value) handlers counted to \(unguarded.value): two ran at once")
   context.record("events", events.value)
   context.record("retargets", 2 * moves)
 }

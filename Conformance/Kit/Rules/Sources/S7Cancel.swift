@@ -124,11 +124,11 @@ private func cancelOnTheTargetQueue(_ context: CheckContext) throws {
   for round in 0..<context.scaled(100, minimum: 10) {
     for target in try bench.targets() where !(target.queue is GlobalQueue) {
       let ends = try bench.ends()
-      let hasReturned = Unprotected()
+      let hasReturned = Unguarded(false)
       let begun = context.latch(1 + round % 3)
       let cancelled = context.latch()
       let source = bench.source(ends.near, .write, on: target.queue) { _ in
-        if hasReturned.number != 0 { context.fail("on \(target.name), a handler began after cancel() in a task there") }
+        if hasReturned.value { context.fail("on \(target.name), a handler began after cancel() in a task there") }
         begun.signal()
       }
       source.setCancelHandler { cancelled.signal() }
@@ -136,7 +136,7 @@ private func cancelOnTheTargetQueue(_ context: CheckContext) throws {
       try begun.wait(for: "events on \(target.name)")
       target.queue.async {
         source.cancel()
-        hasReturned.number = 1
+        hasReturned.value = true
       }
       try cancelled.wait(for: "the cancel handler on \(target.name)")
       try context.drain(target.queue)

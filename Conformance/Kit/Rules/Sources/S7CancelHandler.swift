@@ -19,7 +19,8 @@ func placeOfTheCancelHandler(_ context: CheckContext) throws {
         if source?.registeredWorker != nil { seen.append("registered with a worker") }
         if bench.registrations != registrations { seen.append("in the pollers' count") }
         let last = observer.calls.last { $0.descriptor == ends.near.number }
-        if let last, !last.new.isEmpty { seen.append("in the kernel's set") }
+        if let last, !last.new.isEmpty { seen.append("registered with the backend") }
+        if !PollerInspection.pollers(containing: ends.near.number).isEmpty { seen.append("in the kernel's set") }
         seen.append("cancelled")
       }
       try source.activate()

@@ -78,14 +78,6 @@ private func drop(
     "a source that was dropped \(circumstance.rawValue) on \(target.name) is freed", { observed == nil })
 }
 
-/// Tells of its end.
-private final class Token: Sendable {
-  private let ended: Latch
-  init(_ ended: Latch) { self.ended = ended }
-  deinit { ended.signal() }
-  func touch() {}
-}
-
 func handlersAreReleased(_ context: CheckContext) throws {
   let bench = try context.bench(workers: 3)
   for target in try bench.targets() {
@@ -111,7 +103,7 @@ func handlersAreReleased(_ context: CheckContext) throws {
 
 /// In a function of its own, so that no local keeps what the handlers capture.
 private func install(on source: ReadinessSource, released: Latch, cancelled: Latch, ends: Ends) {
-  let tokens = [Token(released), Token(released), Token(released)]
+  let tokens = (0..<3).map { _ in Token { released.signal() } }
   source.setEventHandler { [token = tokens[0]] _ in token.touch() }
   source.setCancelHandler { [token = tokens[1]] in
     token.touch()
