@@ -72,8 +72,9 @@ final class Bench: Sendable {
     return source
   }
 
-  /// Cancels `source` and waits for its cancel handler, which it sets.
+  /// Cancels `source` and waits for its cancel handler, which it sets; one that was cancelled before is left alone.
   func cancelAndWait(_ source: ReadinessSource) throws {
+    guard !source.isCancelled else { return }
     let done = context.latch()
     source.setCancelHandler { done.signal() }
     source.cancel()
