@@ -63,7 +63,9 @@ private final class Followers: Sendable {
 
 private func makeTree(_ dispatcher: Dispatcher, depth: Int) throws -> [SerialQueue] {
   var queues = [try dispatcher.makeSerialQueue(label: "level 0", target: dispatcher.threadQueues[0])]
-  for level in 0..<depth { queues.append(try dispatcher.makeSerialQueue(label: "level \(level + 1)", target: queues[level])) }
+  for level in 0..<depth {
+    queues.append(try dispatcher.makeSerialQueue(label: "level \(level + 1)", target: queues[level]))
+  }
   return queues
 }
 

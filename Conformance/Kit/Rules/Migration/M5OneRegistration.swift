@@ -13,7 +13,7 @@ extension Rule {
     ])
 }
 
-/// One migration at a time, from a known place to a known place: whoever is seen here, then there, may not be here again.
+/// One migration at a time, between known places: what is seen at the new one may not be at the old one any more.
 private func watchedMigration(_ context: CheckContext) throws {
   let dispatcher = try context.makeDispatcher(workers: 2)
   let pollers = try WorkerPollers(dispatcher, context)
