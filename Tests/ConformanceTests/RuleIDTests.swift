@@ -22,7 +22,9 @@ import Testing
       let text = try String(contentsOf: root.appending(path: "Sources/" + path), encoding: .utf8)
       for line in text.split(separator: "\n") {
         guard let comment = line.range(of: "//") else { continue }
-        for match in line[comment.lowerBound...].matches(of: /\b[QMSTCLB][0-9]{1,2}\b/) { found.insert(String(match.output)) }
+        for match in line[comment.lowerBound...].matches(of: /\b[QMSTCLB][0-9]{1,2}\b/) {
+          found.insert(String(match.output))
+        }
       }
     }
     return found
