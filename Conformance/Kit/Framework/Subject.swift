@@ -1,4 +1,5 @@
 public import HawtDispatch
+
 #if Epoll
   import PollingEpoll
 #endif
@@ -10,14 +11,14 @@ public import HawtDispatch
 public struct Subject: Sendable, CustomStringConvertible {
   /// The short name: `epoll`, `libevent`.
   public let name: String
-  /// The backend that dispatchers are made with; nil: the library's default.
-  public let backend: Backend?
+  /// The backend that dispatchers are made with.
+  public let backend: Backend
   /// What the rules about backends themselves need (B1 to B8).
-  let laboratory: Laboratory?
+  let laboratory: Laboratory
 
   /// Anybody's backend, by its type.
   ///
-  /// - Parameter name: the short name, one word; the first one of the backend's identity if nil.
+  /// - Parameter name: the short name, one word; the first word of the backend's identity if nil.
   public init<B: PollingBackend & ~Copyable>(name: String? = nil, _ type: B.Type) {
     self.name = name ?? B.identity.name.split(separator: " ").first.map(String.init) ?? "unnamed"
     backend = Backend(type)

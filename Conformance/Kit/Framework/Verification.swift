@@ -1,3 +1,5 @@
+public import HawtDispatch
+
 /// Runs rules on dispatchers made with one backend, one after the other.
 ///
 /// - Parameters:
@@ -16,6 +18,13 @@ public func verify(
     results.append(result)
   }
   return Report(subject: subject, seed: options.seed, results: results)
+}
+
+/// Runs all rules on dispatchers made with anybody's backend.
+public func verify<B: PollingBackend & ~Copyable>(
+  _ type: B.Type, options: Options = Options(), progress: @Sendable (RuleResult) -> Void = { _ in }
+) async -> Report {
+  await verify(Subject(type), options: options, progress: progress)
 }
 
 /// Runs one rule on one backend: what a test framework calls, once per case.

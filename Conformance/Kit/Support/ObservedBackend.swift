@@ -179,27 +179,16 @@ extension CheckContext {
   ) throws -> (bench: Bench, observer: BackendObserver) {
     let observer = BackendObserver()
     BackendObserver.present.with { $0 = observer }
-    atEnd {
+    atEnd(.descriptors) {
       BackendObserver.present.with { $0 = nil }
     }
-    let laboratory = try laboratory
     let bench = try bench(workers: workers) {
-      $0.backend = laboratory.observed
+      $0.backend = subject.laboratory.observed
       configure(&$0)
     }
-    atEnd { [weak self] in
+    atEnd(.descriptors) { [weak self] in
       for breach in Set(observer.breaches) { self?.fail("the library broke the backend's contract: \(breach)") }
     }
     return (bench, observer)
-  }
-
-  /// What can be done with the backend's type.
-  var laboratory: Laboratory {
-    get throws {
-      guard let laboratory = subject.laboratory else {
-        throw CheckFailure("subject '\(subject.name)' was made without its backend's type: use Subject(MyBackend.self)")
-      }
-      return laboratory
-    }
   }
 }

@@ -1,2 +1,2 @@
-/// The rules of this family, in order.
-let lifetimeRules: [Rule] = []
+/// The rules of suspension, lifetime and shutdown, in order.
+let lifetimeRules: [Rule] = [.l1, .l2, .l3, .l4, .l5]

@@ -42,7 +42,8 @@ private func throwingTasks(_ context: CheckContext) throws {
       return number
     }
     context.expect(
-      numbers.filter { $0 >= 0 } == Array(stride(from: 0, to: count, by: 3)), "\(kind): the handler was told \(numbers)")
+      numbers.filter { $0 >= 0 } == Array(stride(from: 0, to: count, by: 3)),
+      "\(kind): the handler was told \(numbers)")
     context.expect(numbers.count { $0 == -1 } == count / 3, "\(kind): errors of reusable items were lost")
     for failure in failures {
       context.expect(failure.queueLabel == queue.label, "the label told was '\(failure.queueLabel)'")

@@ -49,7 +49,8 @@ private func limitHolds(_ context: CheckContext) throws {
       context.expect(queue.async { ran.add() }.isAccepted, "a task below the limit of \(limit) was refused")
     }
     for _ in 0..<5 {
-      context.expect(queue.async(mustNotRun) == .refused(.queueFull(limit: limit)), "the limit of \(limit) did not hold")
+      context.expect(
+        queue.async(mustNotRun) == .refused(.queueFull(limit: limit)), "the limit of \(limit) did not hold")
       context.expect(
         queue.async(WorkItem(mustNotRun)) == .refused(.queueFull(limit: limit)), "the limit did not hold for an item")
     }

@@ -158,7 +158,8 @@ private func ownAndForeignAlternating(_ context: CheckContext) throws {
     }
     let last = turns - turns % 2
     let order = try ran.wait(forCount: last, of: "alternating submissions")
-    context.expect(order == Array(0..<last), "\(kind): submitted 0 to \(last - 1) in turn, ran as \(order.prefix(40))…")
+    context.expect(
+      order == Array(0..<last), "\(kind): submitted 0 to \(last - 1) in turn, ran as \(order.prefix(40))…")
     context.record("alternating submissions", order.count)
   }
 }

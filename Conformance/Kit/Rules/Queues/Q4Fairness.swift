@@ -67,7 +67,8 @@ private func longTasks(_ context: CheckContext) throws {
     }
     let best = counts.min() ?? -1
     context.expect(
-      best >= 0 && best <= 17, "a queue ran \(best) tasks of 400 µs before the clock was looked at (pinned: \(pinned))")
+      best >= 0 && best <= 17,
+      "a queue ran \(best) tasks of 400 µs before the clock was looked at (pinned: \(pinned))")
     context.record("turns of a sibling among long tasks", counts.count)
   }
 }

@@ -153,13 +153,13 @@ private func insideTimersAndSources(_ context: CheckContext) throws {
   timer.cancel()
   source.cancel()
   merging.cancel()
-  // The completion of a retarget runs at the new target; which frame is innermost there is the target's.
+  try context.eventually("cancel handlers have run") { done.count <= 1 }
   try queue.setTarget(dispatcher.threadQueues[1]) { _ in
     context.expect(Dispatcher.currentQueue != nil, "the completion of a retarget has no current queue")
     context.expect(Dispatcher.currentThreadQueue?.worker == 1, "the completion ran on another thread")
+    done.signal()
   }
-  try context.eventually("cancel handlers have run") { done.count <= 1 }
-  done.signal()
+  try done.wait(for: "the completion of a retarget")
 }
 
 private func onForeignThreads(_ context: CheckContext) throws {

@@ -121,7 +121,8 @@ private func racingCycles(_ context: CheckContext) throws {
       for queue in ring { try context.drain(queue) }
     }
     context.expect(
-      refused.value == rounds, "of \(threads) retargets that would close a ring, \(refused.value) in \(rounds) were refused")
+      refused.value == rounds,
+      "\(refused.value) of \(threads * rounds) retargets were refused, where \(rounds) would have closed a ring")
     context.record("rings raced for", rounds)
   }
 }
