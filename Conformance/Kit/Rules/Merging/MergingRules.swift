@@ -1,2 +1,2 @@
-/// The rules of this family, in order.
-let mergingRules: [Rule] = []
+/// The rules of merging sources, in order.
+let mergingRules: [Rule] = [.c1, .c2, .c3, .c4]
