@@ -30,6 +30,9 @@ final class Descriptor: Sendable {
     _ = fcntl(number, F_SETFD, FD_CLOEXEC)
   }
 
+  /// After `close` the number may be somebody else's: nothing is read from it or written to it any more.
+  private var isUsable: Bool { isOpen.load(ordering: .sequentiallyConsistent) }
+
   /// Another number for the same file.
   func duplicate() -> Descriptor { Descriptor(fcntl(number, F_DUPFD_CLOEXEC, 0)) }
 
@@ -37,6 +40,7 @@ final class Descriptor: Sendable {
 
   /// Reads once, `limit` bytes at most.
   func receive(_ limit: Int = 65_536) -> Received {
+    guard isUsable else { return .failed(EBADF) }
     var bytes = [UInt8](repeating: 0, count: limit)
     while true {
       let length = bytes.withUnsafeMutableBytes { read(number, $0.baseAddress, $0.count) }
@@ -61,6 +65,7 @@ final class Descriptor: Sendable {
   /// Writes `bytes`; returns how many were taken, or the negative errno.
   @discardableResult
   func send(_ bytes: [UInt8]) -> Int {
+    guard isUsable else { return -Int(EBADF) }
     while true {
       let length = withoutBrokenPipeSignal { bytes.withUnsafeBytes { write(number, $0.baseAddress, $0.count) } }
       if length >= 0 { return length }
@@ -88,6 +93,7 @@ final class Descriptor: Sendable {
 
   /// Adds one to an eventfd.
   func ring() {
+    guard isUsable else { return }
     var one: UInt64 = 1
     _ = write(number, &one, 8)
   }
