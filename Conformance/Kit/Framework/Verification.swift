@@ -56,7 +56,7 @@ private func run(_ check: Check, of rule: Rule, on subject: Subject, options: Op
   let context = CheckContext(
     subject: subject, subjects: Subject.builtIn, rule: rule, check: check.name, options: options)
   // Waits inside a check are bounded by the patience each; what lasts longer than several of them hangs in the library.
-  let bound = options.patience * 4 + .seconds(60)
+  let bound = options.patience * 4 + .seconds(20)
   let hasEnded = Shared(false)
   await withCheckedContinuation { continuation in
     Thread {
