@@ -46,7 +46,15 @@ func spawn(_ executable: String, environment: [String: String], atMost bound: Du
   defer { (variables + arguments).forEach { free($0) } }
 
   var child = pid_t()
-  let code = posix_spawn(&child, executable, &actions, nil, &arguments, &variables)
+  // The threads of Swift's concurrency have most signals blocked, and a child inherits that from whoever starts it.
+  var attributes = posix_spawnattr_t()
+  posix_spawnattr_init(&attributes)
+  defer { posix_spawnattr_destroy(&attributes) }
+  var nothing = sigset_t()
+  sigemptyset(&nothing)
+  posix_spawnattr_setsigmask(&attributes, &nothing)
+  posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+  let code = posix_spawn(&child, executable, &actions, &attributes, &arguments, &variables)
   close(output[1])
   close(errors[1])
   guard code == 0 else {

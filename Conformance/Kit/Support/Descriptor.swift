@@ -33,8 +33,8 @@ final class Descriptor: Sendable {
   /// After `close` the number may be somebody else's: nothing is read from it or written to it any more.
   private var isUsable: Bool { isOpen.load(ordering: .sequentiallyConsistent) }
 
-  /// Another number for the same file.
-  func duplicate() -> Descriptor { Descriptor(fcntl(number, F_DUPFD_CLOEXEC, 0)) }
+  /// Another number for the same file, `least` or more.
+  func duplicate(from least: CInt = 0) -> Descriptor { Descriptor(fcntl(number, F_DUPFD_CLOEXEC, least)) }
 
   // MARK: Bytes
 

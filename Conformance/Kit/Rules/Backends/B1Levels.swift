@@ -17,7 +17,7 @@ extension Rule {
 
 private func levelsAreRepeated(_ context: CheckContext) throws {
   let raw = try RawBench(context)
-  for ends in [try Ends.unixStream(), try Ends.tcp(), try Ends.pipe()] {
+  for ends in [try raw.ends(), try raw.ends(.tcp), try raw.pipe()] {
     let token = try raw.add(ends.near.number, .read)
     context.expect(try raw.wait()[token] == nil, "an empty descriptor was reported")
     ends.far.send([1, 2])
@@ -38,7 +38,7 @@ private func levelsAreRepeated(_ context: CheckContext) throws {
 private func eachDirection(_ context: CheckContext) throws {
   let raw = try RawBench(context)
   for kind in Ends.Kind.allCases {
-    let ends = try Ends(kind)
+    let ends = try raw.ends(kind)
     let token = try raw.add(ends.near.number, [.read, .write])
     context.expect(try raw.wait()[token] == .write, "\(kind.rawValue): room and no bytes must be reported as write")
     ends.far.send([1])

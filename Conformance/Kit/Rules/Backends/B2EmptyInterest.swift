@@ -37,7 +37,7 @@ private func emptyInterestIsSilent(_ context: CheckContext) throws {
 
 private func waitSleepsBesideTheDead(_ context: CheckContext) throws {
   let raw = try RawBench(context)
-  let ends = try Ends.unixStream()
+  let ends = try raw.ends()
   let token = try raw.add(ends.near.number, [.read, .write])
   try raw.change(ends.near.number, token, to: [])
   ends.far.close()

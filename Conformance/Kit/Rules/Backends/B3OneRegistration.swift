@@ -30,6 +30,7 @@ func observedPoller(_ context: CheckContext) throws -> (poller: Poller, observer
 private func secondIsRefused(_ context: CheckContext) throws {
   let (poller, observer) = try observedPoller(context)
   let ends = try Ends.unixStream()
+  defer { ends.near.close() }
   for first: Interest in [.read, .write, [.read, .write], []] {
     let slot = try poller.register(ends.near.number, interest: first, context: 1)
     for second: Interest in [.read, .write, []] {

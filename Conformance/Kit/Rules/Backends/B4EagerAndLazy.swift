@@ -36,7 +36,7 @@ private func addingIsEager(_ context: CheckContext) throws {
       context.record("refusals")
     }
   }
-  let ends = try Ends.unixStream()
+  let ends = try raw.ends()
   let token = try raw.add(ends.near.number, .read)
   ends.far.send([1])
   context.expect(try raw.wait()[token] == .read, "after refusals, a good descriptor was not reported")
@@ -45,6 +45,8 @@ private func addingIsEager(_ context: CheckContext) throws {
 private func changingIsLazy(_ context: CheckContext) throws {
   let (poller, observer) = try observedPoller(context)
   let ends = try Ends.unixStream()
+  // Open as long as it is registered.
+  defer { ends.near.close() }
   func calls(_ body: () throws -> Void) rethrows -> [BackendCall] {
     let before = observer.calls.count
     try body()
@@ -87,6 +89,7 @@ private func changingIsLazy(_ context: CheckContext) throws {
 private func removingIsEager(_ context: CheckContext) throws {
   let (poller, observer) = try observedPoller(context)
   let ends = try Ends.unixStream()
+  defer { ends.near.close() }
   for noted: Interest in [.read, .write, [], [.read, .write]] {
     let slot = try poller.register(ends.near.number, interest: .read, context: 1)
     ends.far.send([1])

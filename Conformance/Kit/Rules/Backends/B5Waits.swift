@@ -17,7 +17,7 @@ extension Rule {
 
 private func bothDirectionsAreOneReport(_ context: CheckContext) throws {
   let raw = try RawBench(context)
-  let all = try (0..<10).map { _ in try Ends.unixStream() }
+  let all = try (0..<10).map { _ in try raw.ends() }
   for ends in all {
     ends.far.send([1])
     _ = try raw.add(ends.near.number, [.read, .write])
@@ -36,7 +36,7 @@ private func bothDirectionsAreOneReport(_ context: CheckContext) throws {
 private func smallBuffer(_ context: CheckContext) throws {
   for capacity in [1, 3, 7] {
     let raw = try RawBench(context)
-    let all = try (0..<20).map { _ in try Ends.unixStream() }
+    let all = try (0..<20).map { _ in try raw.ends() }
     var waiting: Set<Polling.Token> = []
     for ends in all {
       ends.far.send([1])

@@ -21,12 +21,13 @@ private func noTwoThreads(_ context: CheckContext) throws {
   let targets = try bench.targets().map(\.queue) + bench.dispatcher.threadQueues
   let rounds = context.scaled(400, minimum: 40)
   let events = Tally()
+  let timers = Tally()
   try context.onThreads(4) { index, random in
     for round in 0..<rounds {
       if index == 0 {
         // Workers that are stuck have others harvest for them, and cancels and retargets take their leases.
         if round % 10 == 0 { random.pick(targets).async { spin(.milliseconds(3)) } }
-        random.pick(targets).asyncAfter(.microseconds(random.below(2_000))) { events.add() }
+        random.pick(targets).asyncAfter(.microseconds(random.below(2_000))) { timers.add() }
         context.pause(.microseconds(500))
         continue
       }
@@ -45,6 +46,7 @@ private func noTwoThreads(_ context: CheckContext) throws {
       source.cancel()
     }
   }
+  try context.eventually("all timers have run", { timers.value == rounds })
   try bench.settle()
   for queue in targets { try context.drain(queue) }
   // A breach fails the check at its end.
@@ -89,7 +91,7 @@ private func wakesAreMerged(_ context: CheckContext) throws {
 private func threadsInSuccession(_ context: CheckContext) throws {
   let raw = try RawBench(context)
   let backend = raw.backend
-  let ends = try Ends.unixStream()
+  let ends = try raw.ends()
   let token = Polling.Token(slot: 40, generation: 2)
   let steps: [@Sendable () throws -> Void] = [
     { try backend.add(ends.near.number, token, .read) },

@@ -121,7 +121,7 @@ private func waitNow(_ context: CheckContext) throws {
 
 private func waitUntilReady(_ context: CheckContext) throws {
   let raw = try RawBench(context)
-  let all = try (0..<8).map { _ in try Ends.unixStream() }
+  let all = try (0..<8).map { _ in try raw.ends() }
   let tokens = try all.map { try raw.add($0.near.number, .read) }
   var random = context.random()
   for _ in 0..<context.scaled(300, minimum: 50) {

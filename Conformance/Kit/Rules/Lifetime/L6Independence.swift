@@ -35,7 +35,7 @@ private func ownWorkers(_ context: CheckContext) throws {
       thread.async {
         threads.append(Process.currentThread)
         let wrong = dispatchers.enumerated().contains { other, candidate in
-          (Dispatcher.currentQueue?.dispatcher === candidate) != (other == index)
+          (Dispatcher.currentQueue?.dispatcher == candidate) != (other == index)
             || other != index && candidate.threadQueues.contains { $0.isExecuting }
         }
         if wrong { context.fail("in a task of dispatcher \(index), another one is current") }

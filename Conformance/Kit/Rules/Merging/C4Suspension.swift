@@ -139,8 +139,10 @@ private func lifeOfAMergingSource(_ context: CheckContext) throws {
     source.cancel()
     try bench.settle(target.queue)
     context.expect(events.all == ["1", "cancelled"], "on \(target.name), there ran \(events.all)")
+    let never = bench.dispatcher.makeMergingSource(Aggregation<Int, Int>.sum, target: target.queue)
+    never.cancel()
     var isRight = false
-    if case .cancelled? = thrown(by: { try source.activate() }) as? SourceError { isRight = true }
+    if case .cancelled? = thrown(by: { try never.activate() }) as? SourceError { isRight = true }
     context.expect(isRight, "on \(target.name), activate() of a cancelled source did not throw .cancelled")
     context.record("lives")
   }

@@ -38,7 +38,8 @@ private struct Model {
   mutating func apply(_ operation: Operation) -> Bool {
     var isRefused = false
     switch operation {
-    case .activate: if isCancelled { isRefused = true } else { isActive = true }
+    // Activating twice has no effect, cancelled meanwhile or not.
+    case .activate: if isActive { break } else if isCancelled { isRefused = true } else { isActive = true }
     case .suspend: suspensions += 1
     case .resume: suspensions -= 1
     case .retarget: if !isCancelled { target = 1 - target }

@@ -93,6 +93,11 @@ private final class Estate: Sendable {
     try merging.activate()
     handle = queue.asyncAfter(.seconds(3_600)) {}
     try bench.settle(queue)
+    // What is pending when a dispatcher ends is reported, rightly, and that is not looked at here.
+    context.atEnd { [timer, handle] in
+      timer.cancel()
+      handle.cancel()
+    }
   }
 
   /// The parent goes on as if there were no child.

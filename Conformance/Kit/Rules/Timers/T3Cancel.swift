@@ -203,7 +203,8 @@ private func arm(_ queue: any Queue, _ delay: Duration, _ released: Tally) -> Ti
 
 private func droppedByShutdown(_ context: CheckContext) throws {
   for kind in 0..<5 {
-    let bench = try context.bench()
+    let reports = context.recorder(of: TaskFailure.self)
+    let bench = try context.bench { $0.errorHandler = { reports.append($0) } }
     let target = try bench.targets()[kind]
     let handle = target.queue.asyncAfter(.seconds(3_000)) { context.fail("a timer ran that a shutdown dropped") }
     let report = bench.dispatcher.shutdownAndWait()

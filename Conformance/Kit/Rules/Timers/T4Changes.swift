@@ -110,7 +110,9 @@ func lifeOfATimer(_ context: CheckContext) throws {
     context.expect(
       all.count { $0.hasPrefix("cancelled") } == 1 && all.last == "cancelled",
       "on \(target.name), there ran \(all.suffix(4))")
-    let error = thrown { try source.activate() } as? SourceError
+    let never = bench.dispatcher.makeTimerSource(target: target.queue)
+    never.cancel()
+    let error = thrown { try never.activate() } as? SourceError
     var isRight = false
     if case .cancelled? = error { isRight = true }
     context.expect(isRight, "activate() of a cancelled timer: \(error.map { "\($0)" } ?? "no error")")
