@@ -99,14 +99,15 @@ public final class CheckContext: @unchecked Sendable {
     return gate
   }
 
-  /// Waits for something that no event announces: asks again and again, a bounded number of milliseconds apart.
+  /// Waits for something that no event announces: asks again and again, soon at first, then every millisecond.
   func eventually(
     _ what: @autoclosure () -> String, within bound: Duration? = nil, _ isTrue: () throws -> Bool
   ) throws {
     let start = Moment.now
     while try !isTrue() {
       if start.elapsed > bound ?? patience { throw CheckFailure("it never came true that \(what())") }
-      pause(.milliseconds(1))
+      if start.elapsed < .microseconds(50) { continue }
+      pause(start.elapsed < .milliseconds(2) ? .microseconds(50) : .milliseconds(1))
     }
   }
 

@@ -28,10 +28,8 @@ private func fromOwnTask(_ context: CheckContext) throws {
       context.expect(
         threads.current == number % 3, "hop \(number) ran on worker \(threads.current ?? -1), not \(number % 3)")
       do {
-        try queue.setTarget(dispatcher.threadQueues[(number + 1) % 3]) { outcome in
-          context.expect(outcome == .effective, "hop \(number), alone, was \(outcome)")
-          ended.signal()
-        }
+        // The next hop may well overtake the completion of this one: effective or superseded, it is told once.
+        try queue.setTarget(dispatcher.threadQueues[(number + 1) % 3]) { _ in ended.signal() }
       } catch { context.fail("a retarget from the queue's own task was refused: \(error)") }
       context.expect(threads.current == number % 3, "the running task changed threads")
       hop(number + 1)

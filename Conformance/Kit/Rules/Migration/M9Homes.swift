@@ -65,6 +65,8 @@ private func evenHomes(_ context: CheckContext) throws {
     let leaving = sources.filter { $0.registeredWorker == 2 }
     try cancelAll(leaving, context)
     sources.removeAll { $0.isCancelled }
+    // The cancel handler may still be returning when it has been heard of.
+    try context.settle(dispatcher)
     for _ in 0..<3 {
       let source = try silentSource(context, dispatcher, on: dispatcher.makeSerialQueue(label: "late tree"))
       try source.activate()

@@ -100,6 +100,7 @@ private func lowWaterOnce(_ context: CheckContext) throws {
     context.expect(told.count == spell - 1, "low water was told while the queue was full")
     gate.open()
     try told.wait(forCount: spell, of: "low-water calls")
+    try context.eventually("the queue is empty") { queue.depth == 0 }
     try context.drain(queue)
     context.expect(told.count == spell, "\(told.count) low-water calls after \(spell) spells of refusals")
     context.record("spells of refusals")
@@ -110,7 +111,7 @@ private func lowWaterOnce(_ context: CheckContext) throws {
     let gate = try context.hold(queue)
     for _ in 0..<10 { queue.async {} }
     gate.open()
-    try context.drain(queue)
+    try context.eventually("the queue is empty") { queue.depth == 0 }
   }
   context.expect(told.count == 20, "low water was told although nothing had been refused")
   box.with { $0 = nil }

@@ -179,6 +179,8 @@ private func onForeignThreads(_ context: CheckContext) throws {
   context.record("looks from a foreign thread", 2)
 }
 
+private let allocationTracer = "libc_malloc_debug.so.0"
+
 /// glibc's own tracer writes a line for each allocation between two calls, whoever makes it.
 private func assertionAllocatesNothing(_ context: CheckContext) throws {
   guard !Process.isThreadSanitized && !Process.isAddressSanitized else {
@@ -189,7 +191,7 @@ private func assertionAllocatesNothing(_ context: CheckContext) throws {
   defer { unlink(path) }
   try context.expectSuccess(
     of: "many assertions",
-    environment: ["LD_PRELOAD": "libc_malloc_debug.so.0", "MALLOC_TRACE": path])
+    environment: ["LD_PRELOAD": allocationTracer, "MALLOC_TRACE": path])
   let lines = (Process.text(of: path, limit: 1 << 20) ?? "").split(separator: "\n")
   let allocations = lines.count { $0.contains(" + ") }
   context.expect(!lines.isEmpty, "the allocation tracer wrote nothing")
@@ -200,9 +202,13 @@ private func assertionAllocatesNothing(_ context: CheckContext) throws {
 
 private func manyAssertions(_ context: CheckContext) throws {
   typealias Trace = @convention(c) @Sendable () -> Void
-  guard let first = dlsym(nil, "mtrace"), let last = dlsym(nil, "muntrace") else {
-    throw CheckFailure("glibc's allocation tracer is missing")
-  }
+  typealias Lookup = @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>, UnsafePointer<CChar>) ->
+    UnsafeMutableRawPointer?
+  // The tracer's functions are hidden versions in the library that was preloaded; those of libc itself do nothing.
+  guard let library = dlopen(allocationTracer, RTLD_NOW | RTLD_NOLOAD), let found = dlsym(nil, "dlvsym"),
+    let first = unsafeBitCast(found, to: Lookup.self)(library, "mtrace", "GLIBC_2.2.5"),
+    let last = unsafeBitCast(found, to: Lookup.self)(library, "muntrace", "GLIBC_2.2.5")
+  else { throw CheckFailure("glibc's allocation tracer is missing") }
   let begin = unsafeBitCast(first, to: Trace.self)
   let end = unsafeBitCast(last, to: Trace.self)
   let dispatcher = try context.makeDispatcher()
