@@ -20,6 +20,9 @@ extension Rule {
       Check("a child that exits or frees everything leaves the parent's registrations alone") {
         try $0.expectSuccess(of: "a child frees everything", environment: forkEnvironment)
       },
+      Check("a signal to a child is not told in the parent") {
+        try $0.expectSuccess(of: "a signal to a child", environment: forkEnvironment)
+      },
       Check("a child makes a dispatcher of its own") {
         try $0.expectSuccess(of: "a new dispatcher in a child", environment: forkEnvironment)
       },
@@ -28,6 +31,7 @@ extension Rule {
       Scenario("close-on-exec", closeOnExec),
       Scenario("uses in a child", usesInAChild),
       Scenario("a child frees everything", childFreesEverything),
+      Scenario("a signal to a child", signalToAChild),
       Scenario("a new dispatcher in a child", newDispatcherInAChild),
     ])
 }
@@ -191,6 +195,24 @@ private func childFreesEverything(_ context: CheckContext) throws {
   }
   context.expect(other?.shutdownAndWait().isClean == true, "the second dispatcher did not end cleanly")
   withExtendedLifetime(loose) {}
+}
+
+private func signalToAChild(_ context: CheckContext) throws {
+  let estate = try Estate(context)
+  let counted = Tally()
+  let source = estate.bench.dispatcher.makeSignalSource(SIGUSR1, target: estate.queue) { counted.add($0) }
+  try source.activate()
+  for round in 1...3 {
+    // The child inherits the handler, and with it the way to the parent's source.
+    let outcome = try forked { for _ in 0..<5 { raise(SIGUSR1) } }
+    context.expect(outcome.exitCode == 0, "a child that was signalled ended badly: \(outcome.description)")
+    try estate.expectUnharmed(UInt8(round), "a child that was signalled")
+    context.expect(counted.value == round - 1, "5 signals to a child were told in the parent: \(counted.value)")
+    kill(getpid(), SIGUSR1)
+    try context.eventually("the parent's own signal is told", { counted.value >= round })
+    context.record("children that were signalled")
+  }
+  source.cancel()
 }
 
 private func newDispatcherInAChild(_ context: CheckContext) throws {

@@ -86,14 +86,28 @@ private func neverEarlyUnderLoad(_ context: CheckContext) throws {
 /// How far apart the due times of `armShuffled` are: more than arming takes.
 private let step = Duration.milliseconds(8)
 
-/// Arms timers in a random order of due time, several of which are as good as equal; returns the order in which they are
-/// to run, or nil if the machine took this thread away for so long that nothing can be said.
+/// Arms timers in a random order of due time, several of which are as good as equal, one-shots and sources mixed; returns
+/// the order in which they are to run, or nil if the machine took this thread away for so long that nothing can be said.
 private func armShuffled(
-  on queue: any Queue, seen: Recorder<Int>, count: Int, random: inout SeededRandom
-) -> [Int]? {
+  _ bench: Bench, on queue: any Queue, seen: Recorder<Int>, count: Int, random: inout SeededRandom
+) throws -> [Int]? {
   let timers = (0..<count).map { (steps: 1 + random.below(6), number: $0) }
+  let sources = try timers.map { timer -> TimerSource? in
+    guard timer.number % 3 == 0 else { return nil }
+    let source = bench.dispatcher.makeTimerSource(target: queue) { _ in seen.append(timer.number) }
+    try source.activate()
+    // It is needed until it has fired, and nobody else holds it.
+    bench.context.atEnd { source.cancel() }
+    return source
+  }
   let start = Moment.now
-  for timer in timers { queue.asyncAfter(step * timer.steps) { seen.append(timer.number) } }
+  for (timer, source) in zip(timers, sources) {
+    if let source {
+      source.schedule(after: step * timer.steps)
+    } else {
+      queue.asyncAfter(step * timer.steps) { seen.append(timer.number) }
+    }
+  }
   guard start.elapsed < step else { return nil }
   // One thread arms all, so that of two with the same delay the one armed first is due first.
   return timers.sorted { ($0.steps, $0.number) < ($1.steps, $1.number) }.map(\.number)
@@ -107,7 +121,7 @@ private func orderOfDueTime(_ context: CheckContext) throws {
       let seen = context.recorder(of: Int.self)
       let count = 60
       let gate = try context.hold(target.queue)
-      let order = armShuffled(on: target.queue, seen: seen, count: count, random: &random)
+      let order = try armShuffled(bench, on: target.queue, seen: seen, count: count, random: &random)
       // All are due before the first may run.
       context.pause(step * 7)
       gate.open()
@@ -139,7 +153,7 @@ private func orderAcrossRetargets(_ context: CheckContext) throws {
     for station in stations {
       let seen = context.recorder(of: Int.self)
       let count = 40
-      let order = armShuffled(on: queue, seen: seen, count: count, random: &random)
+      let order = try armShuffled(bench, on: queue, seen: seen, count: count, random: &random)
       let moved = context.latch()
       try outer.setTarget(station) { _ in moved.signal() }
       try moved.wait(for: "a retarget with timers")
