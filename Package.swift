@@ -53,7 +53,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     .target(
-      name: "HawtConformance", dependencies: ["HawtDispatch", "Polling", "CLinux"],
+      name: "HawtConformance", dependencies: ["HawtDispatch", "Polling", "CLinux"] + backends,
       path: "Conformance/Kit", swiftSettings: strict),
     .executableTarget(
       name: "hawt-conformance",
@@ -70,7 +70,7 @@ let package = Package(
       name: "HawtSocketsTests", dependencies: ["HawtDispatch", "HawtSockets", "CLinux"],
       swiftSettings: strict),
     .testTarget(
-      name: "ConformanceTests", dependencies: ["HawtConformance", "HawtDispatch"],
+      name: "ConformanceTests", dependencies: ["HawtConformance", "HawtDispatch", "hawt-conformance"],
       swiftSettings: strict),
   ]
 )

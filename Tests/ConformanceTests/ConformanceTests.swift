@@ -1,2 +1,20 @@
+import HawtConformance
 import Testing
-@Test func builds() { }
+
+/// One case: a rule on a backend.
+struct Case: Sendable, CustomTestStringConvertible {
+  let rule: Rule
+  let subject: Subject
+
+  var testDescription: String { "\(rule.id) on \(subject)" }
+
+  static let all = Subject.builtIn.flatMap { subject in Catalogue.rules.map { Case(rule: $0, subject: subject) } }
+}
+
+/// Serialized: rules about CPU use, threads and time bounds would disturb each other.
+@Suite(.serialized) struct ConformanceTests {
+  @Test(arguments: Case.all) func holds(_ testCase: Case) async {
+    let result = await verify(testCase.rule, on: testCase.subject)
+    #expect(result.status == .passed, "\(result.text)")
+  }
+}

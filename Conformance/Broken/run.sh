@@ -1,0 +1,92 @@
+#!/bin/sh
+# Who tests the tests: applies each mutant to a copy of the tree, builds it, and expects the rule that is named for it to
+# fail on every backend. Usage: run.sh [NAME...]  (all of MANIFEST by default)
+#
+# Environment: TRAITS (default: "default"), SCRATCH (build directory, kept for the next run), PATIENCE (seconds that a
+# check waits for an event that a mutant may have lost), SEED.
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+traits=${TRAITS:-default}
+patience=${PATIENCE:-5}
+seed=${SEED:-1}
+# One place for all runs: the compiler's incremental builds are keyed by absolute path and time of change.
+work=${SCRATCH:-${TMPDIR:-/tmp}/hawt-mutants}
+copy=$work/tree
+build=$work/build
+log=$work/log
+passed=0
+failed=0
+
+mkdir -p "$copy"
+# Deletes what is no more, keeps the times of what is unchanged; leaves the user's tree alone.
+sync_tree() {
+  (cd "$root" && git ls-files -co --exclude-standard | sort) > "$work/files"
+  (cd "$copy" && find . -type f | sed 's|^\./||' | sort) | comm -13 "$work/files" - |
+    while IFS= read -r stale; do rm -f "$copy/$stale"; done
+  while IFS= read -r file; do
+    [ -f "$root/$file" ] || continue
+    cmp -s "$root/$file" "$copy/$file" && continue
+    mkdir -p "$copy/$(dirname "$file")"
+    cp "$root/$file" "$copy/$file"
+  done < "$work/files"
+}
+
+build_copy() {
+  (cd "$copy" && swift build -c release --traits "$traits" --scratch-path "$build" --product hawt-conformance) > "$log" 2>&1
+}
+
+# Runs one rule; $log then tells what it saw.
+run_rule() {
+  timeout 600 "$build/release/hawt-conformance" --rule "$1" --seed "$seed" --patience "$patience" > "$log" 2>&1
+}
+
+verdict() {
+  name=$1 rule=$2 patch=$3
+  sync_tree
+  if ! (cd "$copy" && patch -p1 -s -f --no-backup-if-mismatch < "$here/Mutants/$patch") > "$log" 2>&1; then
+    echo "mutant $name: STALE, its patch does not apply:"; sed 's/^/    /' "$log"; return 1
+  fi
+  if ! build_copy; then
+    echo "mutant $name: STALE, it does not compile:"; grep 'error:' "$log" | head -5 | sed 's/^/    /'; return 1
+  fi
+  run_rule "$rule"
+  code=$?
+  backends=$(grep -c ': seed ' "$log")
+  killed=$(grep -c "^$rule *FAILED" "$log")
+  if [ "$code" -ge 128 ] || [ "$code" -eq 124 ]; then
+    echo "mutant $name: killed by $rule (the process ended with $code)"; return 0
+  fi
+  if [ "$code" -eq 1 ] && [ "$killed" -eq "$backends" ] && [ "$killed" -gt 0 ]; then
+    echo "mutant $name: killed by $rule"; return 0
+  fi
+  echo "mutant $name: SURVIVED $rule on $((backends - killed)) of $backends backends (exit code $code)"
+  return 1
+}
+
+wanted() {
+  [ $# -eq 1 ] && return 0
+  chosen=$1; shift
+  for each in "$@"; do [ "$each" = "$chosen" ] && return 0; done
+  return 1
+}
+
+# Failing where nothing is broken would prove nothing: the unchanged tree must pass the same rules first.
+sync_tree
+if ! build_copy; then echo "the unchanged tree does not build:"; tail -20 "$log"; exit 1; fi
+rules=$(grep -v '^#' "$here/MANIFEST" | while read -r name rule patch; do
+  [ -n "$name" ] && wanted "$name" "$@" && echo "$rule"; done | sort -u | paste -sd, -)
+if [ -n "$rules" ] && ! run_rule "$rules"; then
+  echo "the unchanged tree breaks a rule:"; grep -A 8 'FAILED' "$log"; exit 1
+fi
+echo "unchanged: keeps ${rules:-nothing}"
+
+while read -r name rule patch; do
+  case $name in ''|'#'*) continue ;; esac
+  wanted "$name" "$@" || continue
+  if verdict "$name" "$rule" "$patch" < /dev/null; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+done < "$here/MANIFEST"
+sync_tree
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

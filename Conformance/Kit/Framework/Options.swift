@@ -1,0 +1,36 @@
+/// How a verification is run.
+public struct Options: Sendable {
+  /// Where all randomness starts; a failure prints it, and the same seed gives the same choices.
+  public var seed: UInt64
+  /// How much work a check does, as a factor; nil: by the build (a debug or sanitized one does less).
+  public var scale: Double?
+  /// How long a check waits for an event before it calls it lost. Only a bound for failures, never a pause.
+  public var patience: Duration
+  /// Whether descriptors that are left over count as a failure. Only sound where nothing else in the process opens any.
+  public var countsDescriptors: Bool
+  /// The executable that runs scenarios (see `runScenarioIfAsked`); nil: found by the kit.
+  public var scenarioExecutable: String?
+
+  public init(
+    seed: UInt64? = nil, scale: Double? = nil, patience: Duration = .seconds(60), countsDescriptors: Bool = false,
+    scenarioExecutable: String? = nil
+  ) {
+    self.seed = seed ?? UInt64.random(in: 1...UInt64(UInt32.max))
+    self.scale = scale
+    self.patience = patience
+    self.countsDescriptors = countsDescriptors
+    self.scenarioExecutable = scenarioExecutable
+  }
+
+  /// The factor for this build.
+  var effectiveScale: Double {
+    if let scale { return scale }
+    if Process.isThreadSanitized { return 0.05 }
+    if Process.isAddressSanitized { return 0.1 }
+    #if DEBUG
+      return 0.2
+    #else
+      return 1
+    #endif
+  }
+}

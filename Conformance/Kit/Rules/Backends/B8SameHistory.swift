@@ -1,0 +1,218 @@
+import Glibc
+import HawtDispatch
+
+extension Rule {
+  /// B8: backends are alike.
+  static let b8 = Rule(
+    "B8", "Same history, same observations on every backend.",
+    why: "Whoever changes the backend must not find another library: the union of events per quiescent step, the order per "
+      + "queue, the errors and the counts of deliveries are the same.",
+    whereToLook: ["the history and both traces, which the report prints", "the backend that differs from the others"],
+    checks: [Check("short seeded histories, in lockstep, on every backend that is built in", sameHistories)])
+}
+
+/// One step of a history, on logical names: nothing of it depends on descriptors or times.
+private enum Step: CustomStringConvertible {
+  case make(source: Int, on: Int, interest: Interest, queue: Int)
+  case activate(Int)
+  case suspend(Int)
+  case resume(Int)
+  case retarget(Int, queue: Int)
+  case cancel(Int)
+  case write(Int, count: Int)
+  case drain(Int)
+  case halfClose(Int)
+  case hangUp(Int)
+  case register(bad: Int, queue: Int)
+  case after(milliseconds: Int, queue: Int)
+
+  var description: String {
+    switch self {
+    case .make(let source, let end, let interest, let queue): "make s\(source) on e\(end) for \(interest), q\(queue)"
+    case .activate(let source): "activate s\(source)"
+    case .suspend(let source): "suspend s\(source)"
+    case .resume(let source): "resume s\(source)"
+    case .retarget(let source, let queue): "retarget s\(source) to q\(queue)"
+    case .cancel(let source): "cancel s\(source)"
+    case .write(let end, let count): "write \(count) to e\(end)"
+    case .drain(let end): "drain the far side of e\(end)"
+    case .halfClose(let end): "half-close e\(end)"
+    case .hangUp(let end): "hang up e\(end)"
+    case .register(let bad, let queue): "register \(BadDescriptor.all[bad].name) on q\(queue)"
+    case .after(let time, let queue): "after \(time) ms on q\(queue)"
+    }
+  }
+}
+
+private let endCount = 4
+private let queueCount = 3
+
+/// Chooses steps that are legal one after the other.
+private func makeHistory(_ random: inout SeededRandom, length: Int) -> [Step] {
+  var steps: [Step] = []
+  var sources = 0
+  var suspensions: [Int: Int] = [:]
+  // Two readers of one end would race for its bytes: then no two runs were alike.
+  var endsWithReader: Set<Int> = []
+  while steps.count < length {
+    let source = sources == 0 ? 0 : random.below(sources)
+    let queue = random.below(queueCount)
+    let end = random.below(endCount)
+    switch sources == 0 ? 0 : random.below(14) {
+    case 0, 1:
+      let interests: [Interest] = [.read, .read, .write, [.read, .write]]
+      var interest = random.pick(interests)
+      if interest.contains(.read), !endsWithReader.insert(end).inserted { interest = .write }
+      steps.append(.make(source: sources, on: end, interest: interest, queue: queue))
+      steps.append(.activate(sources))
+      sources += 1
+    case 2: steps.append(.activate(source))
+    case 3:
+      suspensions[source, default: 0] += 1
+      steps.append(.suspend(source))
+    case 4, 5:
+      guard suspensions[source, default: 0] > 0 else { continue }
+      suspensions[source, default: 0] -= 1
+      steps.append(.resume(source))
+    case 6: steps.append(.retarget(source, queue: queue))
+    case 7: if random.oneIn(2) { steps.append(.cancel(source)) }
+    case 8: steps.append(.drain(end))
+    case 9: if random.oneIn(3) { steps.append(random.oneIn(2) ? .halfClose(end) : .hangUp(end)) }
+    case 10: steps.append(.register(bad: random.below(BadDescriptor.all.count), queue: queue))
+    case 11: steps.append(.after(milliseconds: random.below(3), queue: queue))
+    default: steps.append(.write(end, count: 1 + random.below(40)))
+    }
+  }
+  return steps
+}
+
+/// Plays a history on one backend and notes what was seen after each step.
+private final class Player: Sendable {
+  private let bench: Bench
+  private let ends: [Ends]
+  private let queues: [any Queue]
+  private let sources = Shared<[ReadinessSource]>([])
+  private let seen: Recorder<String>
+
+  init(_ context: CheckContext, on subject: Subject) throws {
+    bench = try context.bench { $0.backend = subject.backend }
+    ends = try (0..<endCount).map { [bench] index in try bench.ends(index % 2 == 0 ? .unixStream : .tcp) }
+    queues = [
+      bench.dispatcher.threadQueues[0], bench.dispatcher.makeSerialQueue(label: "unpinned"),
+      try bench.dispatcher.makeSerialQueue(label: "pinned", target: bench.dispatcher.threadQueues[1]),
+    ]
+    seen = context.recorder()
+  }
+
+  /// One line a step: the step, what came of it, the events that it led to.
+  func play(_ history: [Step]) throws -> [String] {
+    try history.map { step in
+      let outcome = try perform(step)
+      var count = -1
+      // Quiescent: another look at all pollers and queues brings nothing new.
+      while count != seen.count {
+        count = seen.count
+        try bench.settle(queues[0], queues[1], queues[2])
+      }
+      // Sources that one wait reports have no order between them: sorted.
+      let events = seen.all.sorted().joined(separator: ", ")
+      seen.removeAll()
+      let deliveries = sources.with { $0.map { "\($0.deliveries)" }.joined(separator: " ") }
+      return "\(step): \(outcome); \(events); deliveries \(deliveries)"
+    }
+  }
+
+  private func place() -> String { queues.firstIndex { $0.isExecuting }.map { "q\($0)" } ?? "elsewhere" }
+
+  private func perform(_ step: Step) throws -> String {
+    switch step {
+    case .make(let number, let end, let interest, let queue): make(number, end, interest, queue)
+    case .activate(let number): return outcome { try source(number).activate() }
+    case .suspend(let number): source(number).suspend()
+    case .resume(let number): source(number).resume()
+    case .retarget(let number, let queue): return outcome { try source(number).setTarget(queues[queue]) }
+    case .cancel(let number): source(number).cancel()
+    case .write(let end, let count): return "\(ends[end].far.send(count: count))"
+    case .drain(let end): return "\(ends[end].far.receiveAll().count > 0)"
+    case .halfClose(let end): ends[end].far.shutDownWriting()
+    case .hangUp(let end): ends[end].far.close()
+    case .register(let bad, let queue):
+      let number = try BadDescriptor.all[bad].make(bench)
+      let source = bench.dispatcher.makeReadSource(number, target: queues[queue])
+      source.setCancelHandler { [self] in seen.append("bad cancelled in \(place())") }
+      return outcome { try source.activate() }
+    case .after(let time, let queue):
+      let fired = bench.context.latch()
+      queues[queue].asyncAfter(.milliseconds(time)) { [self] in
+        seen.append("timer in \(place())")
+        fired.signal()
+      }
+      try fired.wait(for: "a timer of a history")
+    }
+    return "done"
+  }
+
+  private func source(_ number: Int) -> ReadinessSource { sources.with { $0[number] } }
+
+  private func make(_ number: Int, _ end: Int, _ interest: Interest, _ queue: Int) {
+    let near = ends[end].near
+    let budget = Tally(5)
+    let made = bench.source(near, interest, on: queues[queue]) { [self] event in
+      var what = "s\(number) \(event.readiness) in \(place())"
+      var isOver = false
+      if event.isReadable {
+        // Less than may be there: the level has to say the rest.
+        let received = near.receive(16)
+        switch received {
+        case .bytes(let bytes): what += " read \(bytes.count)"
+        default:
+          what += " \(received)"
+          isOver = true
+        }
+      }
+      // Room, and an end, stay for ever.
+      if event.isWritable && budget.add(-1) <= 0 { isOver = true }
+      seen.append(what)
+      if isOver { event.suspend() }
+    }
+    made.setCancelHandler { [self] in seen.append("s\(number) cancelled in \(place())") }
+    sources.with { $0.append(made) }
+  }
+
+  /// The kind of an error, without descriptors and texts.
+  private func outcome(_ body: () throws -> Void) -> String {
+    guard let error = thrown(by: body) else { return "done" }
+    switch error {
+    case SourceError.registration(let refusal): return "refused with errno \(refusal.code)"
+    case SourceError.cancelled: return "cancelled"
+    default: return "\(type(of: error))"
+    }
+  }
+}
+
+private func sameHistories(_ context: CheckContext) throws {
+  // One backend is compared with itself: a second run has to print the same.
+  let others = context.subjects.filter { $0.name != context.subject.name }
+  let subjects = [context.subject] + (others.isEmpty ? [context.subject] : others)
+  for round in 0..<context.scaled(40, minimum: 6) {
+    var random = context.random(round)
+    let history = makeHistory(&random, length: 30)
+    var traces: [(name: String, lines: [String])] = []
+    for subject in subjects {
+      traces.append((subject.name, try Player(context, on: subject).play(history)))
+      context.cleanUp()
+    }
+    for other in traces.dropFirst() {
+      guard let index = traces[0].lines.indices.first(where: { traces[0].lines[$0] != other.lines[$0] }) else { continue }
+      context.fail(
+        """
+        history \(round) differs at step \(index) of \(history.prefix(index + 1).map { "\($0)" }.joined(separator: "; ")):
+              \(traces[0].name): \(traces[0].lines[index])
+              \(other.name): \(other.lines[index])
+        """)
+      return
+    }
+    context.record("steps compared", history.count * (traces.count - 1))
+    context.record("events seen", traces[0].lines.count { $0.contains(" in q") })
+  }
+}

@@ -1,0 +1,142 @@
+import HawtDispatch
+
+/// A worker is held beyond the deadline: the report names its thread, and the thread ends when it can.
+func stuckThreadIsNamed(_ context: CheckContext) throws {
+  let settings = context.configuration(workers: 2)
+  let dispatcher = try Dispatcher(configuration: settings)
+  let ran = Tally()
+  let gate = try context.hold(dispatcher.threadQueues[1])
+  let waiting = 25
+  for _ in 0..<waiting { dispatcher.threadQueues[1].async { ran.add() } }
+  let free = dispatcher.makeSerialQueue()
+  for _ in 0..<10 { free.async { ran.add() } }
+  let start = Moment.now
+  let report = dispatcher.shutdownAndWait(deadline: .milliseconds(200))
+  let took = start.elapsed
+  context.expect(took >= .milliseconds(190), "shutdown gave up after \(took.brief) of a deadline of 200 ms")
+  context.expect(took < .seconds(20), "a shutdown with a deadline of 200 ms took \(took.brief)")
+  context.expect(report.stuckThreads.count == 1, "one thread is stuck, the report names \(report.stuckThreads)")
+  context.expect(
+    report.stuckThreads.allSatisfy { $0.hasPrefix(settings.name) }, "the stuck thread is called \(report.stuckThreads)")
+  context.expect(!report.isClean, "a report with a stuck thread says it is clean")
+  context.expect(
+    report.discardedTasks == waiting, "\(waiting) tasks waited behind it, \(report.discardedTasks) are reported")
+  context.expect(ran.value == 10, "\(ran.value) tasks ran, 10 could")
+  gate.open()
+  context.expectNoThreads(of: settings.name)
+  context.expect(ran.value == 10, "a discarded task ran after all")
+  context.record("stuck threads named and left behind", report.stuckThreads.count)
+}
+
+/// Suspended, posting for ever, ready for ever: nothing keeps a shutdown from ending, and the count is exact.
+func discardedAtDeadline(_ context: CheckContext) throws {
+  for kind in QueueKind.serial {
+    let settings = context.configuration(workers: 2)
+    let dispatcher = try Dispatcher(configuration: settings)
+    let suspended = try kind.makeSerial(dispatcher, "suspended")
+    suspended.suspend()
+    let freed = Tally()
+    for _ in 0..<30 {
+      let token = Token { freed.add() }
+      suspended.async {
+        token.touch()
+        context.fail("a task of a suspended queue ran during shutdown")
+      }
+    }
+    let report = dispatcher.shutdownAndWait(deadline: .milliseconds(100))
+    context.expect(report.discardedTasks == 30, "30 tasks were held, \(report.discardedTasks) are reported")
+    context.expect(report.stuckThreads.isEmpty, "no thread was stuck, and \(report.stuckThreads) are named")
+    context.expectNoThreads(of: settings.name)
+    try context.eventually("what discarded tasks captured is released") { freed.value == 30 }
+    suspended.resume()
+    context.record("tasks of a suspended queue discarded", report.discardedTasks)
+  }
+  let settings = context.configuration(workers: 2)
+  let dispatcher = try Dispatcher(configuration: settings)
+  let submitted = Tally()
+  let ran = Tally()
+  @Sendable func postForEver(_ queue: SerialQueue) {
+    if queue.async({
+      ran.add()
+      postForEver(queue)
+    }).isAccepted {
+      submitted.add()
+    }
+  }
+  postForEver(dispatcher.makeSerialQueue())
+  postForEver(try dispatcher.makeSerialQueue(target: dispatcher.threadQueues[0]))
+  let pipe = try context.makePipe()
+  pipe.write()
+  let source = dispatcher.makeReadSource(pipe.readEnd, target: dispatcher.global()) { _ in }
+  try source.activate()
+  let report = dispatcher.shutdownAndWait(deadline: .milliseconds(100))
+  context.expect(
+    ran.value + report.discardedTasks == submitted.value,
+    "\(submitted.value) were accepted, \(ran.value) ran, \(report.discardedTasks) are reported as discarded")
+  context.expectNoThreads(of: settings.name)
+  context.record("tasks of endless queues accounted for", submitted.value)
+}
+
+/// Legal from a worker, several times, and at once: each caller is answered, on no worker.
+func fromAnywhere(_ context: CheckContext) throws {
+  for round in 0..<context.scaled(20, minimum: 4) {
+    let settings = context.configuration(workers: 2)
+    let dispatcher = try Dispatcher(configuration: settings)
+    let reports = context.recorder(of: ShutdownReport.self)
+    let answer: @Sendable (ShutdownReport) -> Void = { report in
+      context.expect(Dispatcher.currentThreadQueue == nil, "a shutdown's completion ran on a worker")
+      reports.append(report)
+    }
+    let queues: [any Queue] = [
+      dispatcher.makeSerialQueue(), dispatcher.threadQueues[round % 2], dispatcher.global(.low),
+    ]
+    for queue in queues { queue.async { dispatcher.shutdown(completion: answer) } }
+    try context.onThreads(2) { _, random in
+      spin(.microseconds(random.below(100)))
+      answer(dispatcher.shutdownAndWait())
+    }
+    let all = try reports.wait(forCount: 5, of: "the reports of shutdowns")
+    context.expect(Set(all).count == 1, "shutdowns that were joined reported differently: \(all)")
+    context.expect(all.allSatisfy(\.isClean), "a shutdown without obstacles was not clean: \(all[0])")
+    let late = context.latch()
+    dispatcher.shutdown { _ in late.signal() }
+    try late.wait(for: "the completion of a shutdown after the shutdown")
+    context.expectNoThreads(of: settings.name)
+    context.record("shutdowns from anywhere", reports.count + 1)
+  }
+}
+
+func syncIsAnswered(_ context: CheckContext) throws {
+  for wayOut in ["drained", "discarded"] {
+    let settings = context.configuration(workers: 2)
+    let dispatcher = try Dispatcher(configuration: settings)
+    let gate = try context.hold(dispatcher.threadQueues[0])
+    let answers = context.recorder(of: String.self)
+    let waiting = (0..<3).map { number in
+      Thread {
+        do {
+          let value = try dispatcher.threadQueues[0].sync { number }
+          answers.append(value == number ? "value" : "another's value")
+        } catch let error as DispatcherError {
+          if case .discarded = error { answers.append("discarded") } else { answers.append("\(error)") }
+        } catch { answers.append("\(error)") }
+      }
+    }
+    try context.eventually("three callers wait") { dispatcher.threadQueues[0].depth == 3 }
+    if wayOut == "drained" {
+      let ended = context.latch()
+      dispatcher.shutdown { _ in ended.signal() }
+      gate.open()
+      try ended.wait(for: "the shutdown")
+    } else {
+      dispatcher.shutdownAndWait(deadline: .milliseconds(100))
+    }
+    let all = try answers.wait(forCount: 3, of: "answers to callers of sync")
+    let wanted = wayOut == "drained" ? "value" : "discarded"
+    context.expect(all.allSatisfy { $0 == wanted }, "callers of sync were answered \(all), not '\(wanted)'")
+    gate.open()
+    for thread in waiting { thread.join() }
+    context.expectNoThreads(of: settings.name)
+    context.record("callers of sync answered", all.count)
+  }
+}

@@ -1,0 +1,147 @@
+import HawtDispatch
+
+extension Rule {
+  /// T4: timers that repeat.
+  static let t4 = Rule(
+    "T4",
+    "Repeating timers keep phase, merge missed beats and say how many; a changed interval or deadline takes effect at once; "
+      + "re-arming later does not wake the poller.",
+    why: "A meter that drifts by its handler's time, or fires a burst after a pause, measures itself; a timeout that is "
+      + "pushed out at every byte must not cost a wake-up each time.",
+    whereToLook: ["Sources/HawtDispatch/Timers", "Sources/Polling/Devices/DeadlineTimer.swift"],
+    checks: [
+      Check("beats keep phase, never early", beatsKeepPhase),
+      Check("beats that are missed come as one, which says how many", missedBeats),
+      Check("beats that fall due while suspended come as one on resume", suspendedBeats),
+      Check("a single beat is single", singleBeat),
+      Check("a change takes effect at once, earlier and later", changesTakeEffect),
+      Check("a change from within the handler", changeInTheHandler),
+      Check("re-arming later does not wake the poller", rearmingLaterIsQuiet),
+      Check("a timer's life: inactive, activate, suspend, cancel, drop", lifeOfATimer),
+      Check("a timer follows its target", timerFollowsItsTarget),
+    ])
+}
+
+/// What a handler saw of one delivery.
+struct Beat: Sendable {
+  let beats: Int
+  let at: Int64
+}
+
+private func beatsKeepPhase(_ context: CheckContext) throws {
+  let bench = try context.bench()
+  for target in try bench.targets() {
+    for clock in TimerClock.allCases {
+      let interval: Int64 = 3_000_000
+      let seen = context.recorder(of: Beat.self)
+      let total = Tally()
+      let source = bench.dispatcher.makeTimerSource(target: target.queue, clock: clock) { event in
+        seen.append(Beat(beats: event.beats, at: clock.now.nanoseconds))
+        total.add(event.beats)
+      }
+      try source.activate()
+      // The first beat is due between the two readings of the clock, plus the delay.
+      let earliest = clock.now.nanoseconds + 2_000_000
+      source.schedule(after: .milliseconds(2), repeating: .nanoseconds(interval))
+      let latest = clock.now.nanoseconds + 2_000_000
+      try context.eventually("25 beats on \(target.name), \(clock)", { total.value >= 25 })
+      source.cancel()
+      try bench.settle(target.queue)
+      var beats: Int64 = 0
+      for beat in seen.all {
+        beats += Int64(beat.beats)
+        let due = earliest + (beats - 1) * interval
+        context.expect(
+          beat.at >= due, "on \(target.name), beat \(beats) came \(due - beat.at) ns before its time: phase is lost")
+        context.expect(beat.beats >= 1, "a delivery stood for \(beat.beats) beats")
+      }
+      // With phase kept, as many beats have come as fit, but for what is still on its way.
+      if let last = seen.all.last {
+        let fitting = (last.at - latest) / interval + 1
+        context.expect(
+          beats >= fitting - 1, "on \(target.name), \(beats) beats came where \(fitting) were due: phase is lost")
+      }
+      context.record("beats", Int(beats))
+    }
+  }
+}
+
+private func missedBeats(_ context: CheckContext) throws {
+  let bench = try context.bench()
+  for target in try bench.targets() {
+    let interval = Duration.milliseconds(2)
+    let seen = context.recorder(of: Int.self)
+    let gate = context.gate()
+    let source = bench.dispatcher.makeTimerSource(target: target.queue) { event in
+      seen.append(event.beats)
+      if seen.count == 1 { gate.pass() }
+    }
+    try source.activate()
+    let start = TimerClock.continuous.now
+    source.schedule(after: interval, repeating: interval)
+    try gate.waitForArrivals()
+    context.pause(.milliseconds(21))
+    // The handler is held, and a second must not have begun beside it.
+    context.expect(seen.count == 1, "on \(target.name), \(seen.count) handlers of one timer began while one was held")
+    gate.open()
+    let before = Int64((TimerClock.continuous.now - start).inNanoseconds / interval.inNanoseconds)
+    let all = try seen.wait(forCount: 2, of: "the delivery after missed beats on \(target.name)")
+    let after = Int64((TimerClock.continuous.now - start).inNanoseconds / interval.inNanoseconds)
+    source.cancel()
+    // The delivery may have been put together when its first beat was due or when the handler could run; in any case
+    // the beats are not lost: the next deliveries make up for them.
+    context.expect(
+      Int64(all[0] + all[1]) <= after, "on \(target.name), \(all[0] + all[1]) beats were told, \(after) had been due")
+    context.expect(
+      Int64(all[0] + all[1]) >= before - 1,
+      "on \(target.name), \(all[0] + all[1]) beats were told after a pause, \(before) had been due: they were not merged")
+    try bench.settle(target.queue)
+    context.record("beats merged", all[1])
+  }
+}
+
+private func suspendedBeats(_ context: CheckContext) throws {
+  let bench = try context.bench()
+  for target in try bench.targets() {
+    let interval = Duration.milliseconds(2)
+    let seen = context.recorder(of: Int.self)
+    let source = bench.dispatcher.makeTimerSource(target: target.queue) { event in seen.append(event.beats) }
+    source.suspend()
+    try source.activate()
+    source.suspend()
+    let start = TimerClock.continuous.now
+    source.schedule(after: interval, repeating: interval)
+    context.pause(.milliseconds(15))
+    try bench.settle(target.queue)
+    source.resume()
+    try bench.settle(target.queue)
+    context.expect(seen.count == 0, "on \(target.name), a suspended timer fired")
+    let before = Int64((TimerClock.continuous.now - start).inNanoseconds / interval.inNanoseconds)
+    source.resume()
+    let all = try seen.wait(forCount: 1, of: "the delivery on resume on \(target.name)")
+    source.cancel()
+    context.expect(
+      Int64(all[0]) >= before - 1, "on \(target.name), \(before) beats were due while suspended; resume told \(all[0])")
+    context.record("beats kept while suspended", all[0])
+  }
+}
+
+private func singleBeat(_ context: CheckContext) throws {
+  let bench = try context.bench()
+  for target in try bench.targets() {
+    let seen = context.recorder(of: Int.self)
+    let source = bench.dispatcher.makeTimerSource(target: target.queue) { event in seen.append(event.beats) }
+    try source.activate()
+    for round in 1...3 {
+      source.schedule(after: .milliseconds(1))
+      try seen.wait(forCount: round, of: "a single beat on \(target.name)")
+    }
+    let later = context.latch()
+    target.queue.asyncAfter(.milliseconds(10)) { later.signal() }
+    try later.wait(for: "a later timer")
+    try bench.settle(target.queue)
+    context.expect(seen.all == [1, 1, 1], "on \(target.name), three single beats came as \(seen.all)")
+    source.cancel()
+    context.record("single beats", 3)
+  }
+}

@@ -1,0 +1,86 @@
+import HawtConformance
+import Testing
+
+/// The kit's own promises: a rule that was not really looked at must not pass.
+@Suite struct KitTests {
+  private static func result(_ body: @escaping @Sendable (CheckContext) throws -> Void) async -> RuleResult {
+    let rule = Rule("X1", "a rule for tests", why: "why it is", whereToLook: ["here"], checks: [Check("a check", body)])
+    return await verify(rule, on: Subject.builtIn[0], options: Options(seed: 42))
+  }
+
+  @Test func evidenceIsReported() async {
+    let result = await Self.result {
+      $0.record("apples", 2)
+      $0.record("apples", 3)
+      $0.record("a pear")
+    }
+    #expect(result.status == .passed)
+    #expect(result.evidence == ["5 apples", "a pear"])
+  }
+
+  @Test func aCheckWithoutEvidenceFails() async {
+    let result = await Self.result { $0.record("nothing", 0) }
+    #expect(result.status == .failed)
+    #expect(result.failures.first?.contains("no evidence") == true)
+  }
+
+  @Test func aFailureTellsWhatHelps() async {
+    let result = await Self.result {
+      $0.record("something")
+      $0.expect(false, "it was wrong")
+    }
+    #expect(result.status == .failed)
+    for text in ["X1", "FAILED", "a check: it was wrong", "why it is", "here", "--rule X1 --seed 42"] {
+      #expect(result.text.contains(text))
+    }
+  }
+
+  @Test func aCheckThatThrowsFailsAndIsCleanedUp() async {
+    let cleaned = Cleaned()
+    let result = await Self.result { context in
+      context.record("something")
+      context.atEnd(.descriptors) { cleaned.steps.append("descriptors") }
+      context.atEnd(.gates) { cleaned.steps.append("gates") }
+      context.atEnd(.dispatchers) { cleaned.steps.append("dispatchers") }
+      throw CheckFailure("it gave up")
+    }
+    #expect(result.failures == ["a check: it gave up"])
+    #expect(cleaned.steps == ["gates", "dispatchers", "descriptors"])
+  }
+
+  @Test func aRuleWithoutChecksFails() async {
+    let rule = Rule("X2", "empty", why: "why", whereToLook: ["here"], checks: [])
+    #expect(await verify(rule, on: Subject.builtIn[0]).status == .failed)
+  }
+
+  @Test func anUntestedRuleIsSkippedAndSaysSo() async {
+    let rule = Rule("X3", "cannot be tested", level: .untested, why: "why", whereToLook: ["here"], checks: [])
+    let report = await verify(Subject.builtIn[0], rules: [rule])
+    #expect(report.isConforming && report.skipped == 1)
+    #expect(report.summary == "conformance: \(Subject.builtIn[0]): 1 rules, 0 passed, 0 failed, 1 skipped")
+  }
+
+  @Test func theSameSeedGivesEachCheckTheSameStart() async {
+    let seeds = Cleaned()
+    for _ in 0..<2 {
+      _ = await Self.result {
+        seeds.steps.append("\($0.seed)")
+        $0.record("seed")
+      }
+    }
+    #expect(seeds.steps.count == 2 && seeds.steps[0] == seeds.steps[1])
+  }
+
+  @Test func patternsChooseRules() {
+    #expect(Catalogue.rules(matching: "q1").map(\.id) == ["Q1"])
+    #expect(Catalogue.rules(matching: "M*").allSatisfy { $0.family == "M" })
+    #expect(Catalogue.rules(matching: "*").count == Catalogue.rules.count)
+    #expect(Catalogue.rules(matching: "Q12,L1").map(\.id) == ["Q12", "L1"])
+    #expect(Catalogue.rules(matching: "Z9").isEmpty)
+  }
+}
+
+/// Written by one thread at a time: the check's, then, after its end, the test's.
+private final class Cleaned: @unchecked Sendable {
+  var steps: [String] = []
+}

@@ -1,0 +1,49 @@
+import Foundation
+import HawtConformance
+import Testing
+
+/// Documentation, code and reports must speak of the same rules.
+@Suite struct RuleIDTests {
+  private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+
+  /// The headings of RULES.md, in order.
+  private static func documented() throws -> [String] {
+    let text = try String(contentsOf: root.appending(path: "Conformance/RULES.md"), encoding: .utf8)
+    return text.split(separator: "\n").filter { $0.hasPrefix("### ") }.map { String($0.dropFirst(4)) }
+  }
+
+  /// The IDs that comments of the library mention.
+  private static func mentioned() throws -> Set<String> {
+    var found: Set<String> = []
+    let files = FileManager.default.enumerator(atPath: root.appending(path: "Sources").path)
+    while let path = files?.nextObject() as? String {
+      guard path.hasSuffix(".swift") else { continue }
+      let text = try String(contentsOf: root.appending(path: "Sources/" + path), encoding: .utf8)
+      for line in text.split(separator: "\n") {
+        guard let comment = line.range(of: "//") else { continue }
+        for match in line[comment.lowerBound...].matches(of: /\b[QMSTCLB][0-9]{1,2}\b/) {
+          found.insert(String(match.output))
+        }
+      }
+    }
+    return found
+  }
+
+  @Test func theKitAndTheDocumentHaveTheSameRulesInTheSameOrder() throws {
+    #expect(Catalogue.rules.map(\.id) == (try Self.documented()))
+  }
+
+  @Test func docCommentsNameEveryRuleAndNoOther() throws {
+    let documented = Set(try Self.documented())
+    let mentioned = try Self.mentioned()
+    #expect(mentioned.subtracting(documented).sorted() == [], "doc comments name rules that do not exist")
+    #expect(documented.subtracting(mentioned).sorted() == [], "no doc comment names these rules")
+  }
+
+  @Test func everyRuleSaysWhyAndWhere() {
+    for rule in Catalogue.rules {
+      #expect(!rule.why.isEmpty && !rule.whereToLook.isEmpty && !rule.checks.isEmpty, "\(rule.id) is incomplete")
+    }
+  }
+}
