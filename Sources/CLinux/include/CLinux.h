@@ -5,4 +5,6 @@
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <sys/signalfd.h>
+
+#include "hawt_accept4.h"
 #endif
