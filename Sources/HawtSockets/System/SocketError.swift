@@ -28,6 +28,7 @@ public enum SocketError: Error, Sendable, Hashable {
 }
 
 extension SocketError: CustomStringConvertible {
+  /// What was asked, what the system said, and what to do about it.
   public var description: String {
     switch self {
     case .system(let operation, let subject, let code):
