@@ -1,0 +1,106 @@
+internal import Glibc
+
+extension Poller {
+  /// Tells the kernel what was noted since the last wait. A change that it refuses hurts nobody else: the slot is taken
+  /// out, and the caller finds the error with the wait's results (rule `S6`).
+  final func flushChanges() {
+    while table.pointee.dirtyCount > 0 {
+      let index = table.pointee.takeDirty()
+      let slot = table.pointee.slots + Int(index)
+      guard slot.pointee.isUsed, slot.pointee.wanted != slot.pointee.armed else { continue }
+      flushChange(index)
+    }
+  }
+
+  private func flushChange(_ index: UInt32) {
+    let slot = table.pointee.slots + Int(index)
+    let old = slot.pointee.armed
+    let new = slot.pointee.wanted
+    do {
+      if traits.contains(.identifiesByDescriptor) && !old.isEmpty { try checkNumber(index) }
+      try backendChange(
+        slot.pointee.descriptor, table.pointee.token(of: index), from: old, to: new)
+      noteArmed(index, new)
+      PollerCounters.increment(counters.changes)
+    } catch {
+      // The file was closed under its registration. A duplicate may live on and report for ever.
+      harvest.pointee.needsRebuild = true
+      giveUp(index, new.isEmpty ? nil : error)
+    }
+  }
+
+  /// Says what a backend that carries tokens hears from the kernel: a change would reach another file, or none.
+  private func checkNumber(_ index: UInt32) throws(BackendError) {
+    let slot = table.pointee.slots + Int(index)
+    guard let current = OpenFileIdentity(of: slot.pointee.descriptor) else {
+      throw BackendError(.change, descriptor: slot.pointee.descriptor, code: EBADF)
+    }
+    if let former = slot.pointee.identity, !current.couldBe(former) {
+      throw BackendError(.change, descriptor: slot.pointee.descriptor, code: ENOENT)
+    }
+  }
+
+  /// Takes a slot out of the kernel's set because of an error, or without one if it was to leave the set anyway.
+  private func giveUp(_ index: UInt32, _ error: BackendError?) {
+    let slot = table.pointee.slots + Int(index)
+    backendRemove(slot.pointee.descriptor, table.pointee.token(of: index), from: slot.pointee.armed)
+    noteArmed(index, [])
+    slot.pointee.wanted = []
+    if let error { reportFailure(index, error) }
+  }
+
+  private func reportFailure(_ index: UInt32, _ error: BackendError) {
+    harvest.pointee.failures.append(
+      RegistrationFailure(
+        slot: SlotID(index: index), context: table.pointee.slots[Int(index)].context, error: error))
+  }
+
+  /// Builds the kernel's set anew from the table, which is the only way to get rid of a registration whose descriptor is
+  /// closed while the file lives on (rule `S8`). O(slots); put off to the way into a wait, because only there the set is
+  /// looked at, and many closed descriptors then cost one rebuild.
+  ///
+  /// If the system has no room for another backend, the old one stays and the next wait tries again.
+  final func rebuildIfNeeded() {
+    guard harvest.pointee.needsRebuild else { return }
+    do {
+      try backendBeginReplacement()
+    } catch {
+      return
+    }
+    for index in 0..<Devices.count {
+      do {
+        try backendAdd(
+          table.pointee.slots[Int(index)].descriptor, table.pointee.token(of: index), .read)
+      } catch {
+        backendEndReplacement(keepNew: false)
+        return
+      }
+    }
+    for index in Devices.count..<max(Devices.count, table.pointee.count)
+    where table.pointee.isUsed(index) && !table.pointee.slots[Int(index)].armed.isEmpty {
+      addAgain(index)
+    }
+    backendEndReplacement(keepNew: true)
+    harvest.pointee.needsRebuild = false
+    PollerCounters.increment(counters.rebuilds)
+  }
+
+  private func addAgain(_ index: UInt32) {
+    let slot = table.pointee.slots + Int(index)
+    let descriptor = slot.pointee.descriptor
+    var code = EBADF
+    if let former = slot.pointee.identity, let current = OpenFileIdentity(of: descriptor) {
+      code = ENOENT
+      if current.couldBe(former) {
+        do {
+          return try backendAdd(descriptor, table.pointee.token(of: index), slot.pointee.armed)
+        } catch {
+          code = error.code
+        }
+      }
+    }
+    noteArmed(index, [])
+    slot.pointee.wanted = []
+    reportFailure(index, BackendError(.change, descriptor: descriptor, code: code))
+  }
+}

@@ -1,0 +1,52 @@
+internal import CLinux
+internal import Glibc
+
+/// Tells as well as it can be told whether a descriptor still stands for the file that was registered under its number
+/// (rule `S8`).
+///
+/// The system offers no name for an open file. Each socket has an inode of its own, and so has each anonymous pipe, whose
+/// two ends differ in their access mode: for these, equal means the same. Everything else, such as an eventfd, shares an
+/// inode with its like: there only *different* is certain.
+struct OpenFileIdentity {
+  private let device: UInt64
+  private let inode: UInt64
+  private let mode: UInt32
+  private let accessMode: CInt
+
+  /// Whether equal identities prove that it is the same file.
+  let isProof: Bool
+
+  /// The identity of what is behind a descriptor now, or nil if it is not open. One system call for a socket.
+  init?(of descriptor: CInt) {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { return nil }
+    device = UInt64(status.st_dev)
+    inode = UInt64(status.st_ino)
+    mode = status.st_mode
+    let kind = status.st_mode & S_IFMT
+    if kind == S_IFSOCK {
+      accessMode = O_RDWR
+      isProof = true
+    } else {
+      accessMode = fcntl(descriptor, F_GETFL) & O_ACCMODE
+      isProof = kind == S_IFIFO && Self.isAnonymousPipe(descriptor)
+    }
+  }
+
+  /// A FIFO with a name can be opened twice in the same mode; two files, one inode.
+  private static func isAnonymousPipe(_ descriptor: CInt) -> Bool {
+    var system = statfs()
+    return fstatfs(descriptor, &system) == 0 && Int(system.f_type) == hawt_pipefs_magic
+  }
+
+  /// Whether the two can be the same file.
+  func couldBe(_ other: OpenFileIdentity) -> Bool {
+    inode == other.inode && device == other.device && mode & S_IFMT == other.mode & S_IFMT
+      && accessMode == other.accessMode
+  }
+
+  /// Whether the two are certainly the same file.
+  func isProvably(_ other: OpenFileIdentity) -> Bool {
+    isProof && other.isProof && couldBe(other)
+  }
+}
