@@ -26,7 +26,9 @@ public struct SocketAddress: Sendable, Hashable {
 
   /// A numeric address: `127.0.0.1`, `::1`, `fe80::1%eth0` (or `%2`, the interface's number).
   ///
-  /// - Parameter port: in host order; 0 lets the system choose when it is bound.
+  /// - Parameters:
+  ///   - host: the address in numbers.
+  ///   - port: in host order; 0 lets the system choose when it is bound.
   /// - Throws: `SocketError.invalidAddress`, names of hosts included.
   public init(_ host: String, port: UInt16) throws(SocketError) {
     var four = in_addr()

@@ -26,7 +26,8 @@ struct DemoCommand: ParsableCommand {
     signal(SIGPIPE, SIG_IGN)
     let workers = threads ?? max(2, sysconf(CInt(_SC_NPROCESSORS_ONLN)))
     Output.line(
-      "echo demonstration: \(workers) workers, \(connections) connections, requests of \(size) bytes, every byte checked")
+      "echo demonstration: \(workers) workers, \(connections) connections, requests of \(size) bytes, every byte checked"
+    )
     for missing in BackendChoice.allCases where missing.backend == nil {
       Output.line("left out: \(missing.rawValue), which is not built in; to have it, \(missing.howToHaveIt)")
     }
