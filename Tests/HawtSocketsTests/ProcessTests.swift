@@ -1,0 +1,82 @@
+import Glibc
+import HawtDispatch
+import HawtSockets
+import Testing
+
+/// What must end the process, or must not: each in a process of its own.
+@Suite("Limits, signals and misuse", .timeLimit(.minutes(2)))
+struct ProcessTests {
+  @Test("Out of descriptors: accepting pauses without spinning and goes on when some are free")
+  func outOfDescriptors() async {
+    await #expect(processExitsWith: .success) {
+      let dispatcher = try Dispatcher(configuration: .init(workers: 2, backend: backends[0]))
+      let errors = Promise<SocketError>()
+      let echo = try EchoFixture(on: dispatcher, onError: { errors.fulfil($0) })
+      var peers = [try PlainPeer(to: echo.listener.address)]
+      try peers[0].write([1])
+      guard try peers[0].read(1) == [1] else { exit(2) }
+      // Take what is left, but for one: the next peer's own end.
+      var limit = rlimit(rlim_cur: 64, rlim_max: 64)
+      guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { exit(3) }
+      var hoard: [CInt] = []
+      while true {
+        let copy = dup(2)
+        if copy < 0 { break }
+        hoard.append(copy)
+      }
+      close(hoard.removeLast())
+      peers.append(try PlainPeer(to: echo.listener.address))
+      guard await errors.next().errno == EMFILE else { exit(4) }
+      try peers[1].write([2])
+      let before = cpuTime()
+      var pause = pollfd(fd: peers[1].descriptor, events: Int16(POLLIN), revents: 0)
+      guard poll(&pause, 1, 300) == 0 else { exit(5) }
+      // 300 ms of a listener that spins would be all of them.
+      guard cpuTime() - before < 0.15 else { exit(6) }
+      for copy in hoard { close(copy) }
+      guard try peers[1].read(1) == [2] else { exit(7) }
+      exit(errors.count == 0 ? 0 : 8)
+    }
+  }
+
+  @Test("SIGPIPE kills nobody, on no thread")
+  func brokenPipe() async {
+    await #expect(processExitsWith: .success) {
+      signal(SIGPIPE, SIG_DFL)
+      let (near, far) = try socketPair()
+      close(far)
+      // On a foreign thread nothing masks the signal: the call itself must not raise it.
+      let result = [UInt8(1)].withUnsafeBytes { SocketSystems.kernel.write(near, $0) }
+      guard result == -Int(EPIPE) else { exit(2) }
+      exit(0)
+    }
+  }
+
+  @Test("A connection used off its queue traps")
+  func offItsQueue() async {
+    await #expect(processExitsWith: .failure) {
+      let dispatcher = try Dispatcher(configuration: .init(workers: 2, backend: backends[0]))
+      let (near, _) = try socketPair()
+      let connection = Connection(adopting: near, on: dispatcher.makeSerialQueue(label: "mine"))
+      _ = connection.pendingBytes
+    }
+  }
+
+  @Test("Resuming reads too often traps")
+  func resumesTooOften() async {
+    await #expect(processExitsWith: .failure) {
+      let dispatcher = try Dispatcher(configuration: .init(workers: 2, backend: backends[0]))
+      let (near, _) = try socketPair()
+      let connection = Connection(adopting: near, on: dispatcher.makeSerialQueue(label: "mine"))
+      _ = try await on(connection) { $0.resumeReads() }
+    }
+  }
+}
+
+/// The processor time that this process has used, in seconds.
+private func cpuTime() -> Double {
+  var usage = rusage()
+  getrusage(RUSAGE_SELF.rawValue, &usage)
+  return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+    + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
+}
