@@ -28,7 +28,7 @@ release := $(scratch)/release
 libraries := HawtDispatch HawtSockets Polling HawtConformance
 sources := Sources Tests Conformance Package.swift
 
-.PHONY: help build demo test test-epoll test-libevent test-both conformance models tsan asan lint format docs libevent
+.PHONY: help build demo test test-epoll test-libevent test-both conformance models tsan asan lint format docs examples libevent
 
 help: ## list the targets
 	@echo "make [BACKEND=epoll|libevent] TARGET"
@@ -77,6 +77,9 @@ format: ## format all sources
 
 docs: ## build the documentation of the libraries, warnings being errors
 	Scripts/docs $(libraries)
+
+examples: ## build and run a package that depends on this one, with each choice of traits
+	Scripts/examples $(if $(has_libevent),libevent)
 
 libevent: ## install libevent's development package if it is missing
 	@$(if $(has_libevent),true,Scripts/install-package libevent-dev $(libevent_header))
