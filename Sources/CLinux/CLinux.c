@@ -1,1 +1,93 @@
+#define _GNU_SOURCE
 #include "CLinux.h"
+#include <errno.h>
+#include <pthread.h>
+#include <linux/membarrier.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+_Thread_local void *hawt_current_worker = 0;
+
+// How many CPUs the affinity mask of the calling thread has, or 0 if the system does not say.
+int hawt_affinity_count(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 0;
+  return CPU_COUNT(&set);
+}
+
+// Binds the calling thread to the n-th CPU of its mask, modulo their number. 0, or -1 with errno.
+int hawt_bind_to_nth_cpu(int n) {
+  cpu_set_t set, one;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return -1;
+  int count = CPU_COUNT(&set);
+  if (count == 0) return -1;
+  n %= count;
+  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+    if (!CPU_ISSET(cpu, &set) || n-- > 0) continue;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    return sched_setaffinity(0, sizeof one, &one);
+  }
+  return -1;
+}
+
+void hawt_barrier_in_all_threads(void) {
+  // The expedited form has to be registered first; where it is not known, the slow form is.
+  syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+  if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) return;
+  syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+// A descriptor plus one, so that zero is a free slot. A signal that needs more has more dispatchers than cores.
+enum { signals = 65, slots = 64 };
+static _Atomic int signal_slots[signals][slots];
+
+int hawt_signal_slot_take(int signal, int descriptor) {
+  if (signal < 1 || signal >= signals) return -1;
+  for (int i = 0; i < slots; i++)
+    if (signal_slots[signal][i] == descriptor + 1) return 0;
+  for (int i = 0; i < slots; i++) {
+    int expected = 0;
+    if (__c11_atomic_compare_exchange_strong(&signal_slots[signal][i], &expected, descriptor + 1, __ATOMIC_SEQ_CST,
+                                             __ATOMIC_SEQ_CST))
+      return 0;
+  }
+  return -1;
+}
+
+int hawt_signal_slot_free(int signal, int descriptor) {
+  if (signal < 1 || signal >= signals) return -1;
+  int found = 0, left = 0;
+  for (int i = 0; i < slots; i++) {
+    int expected = descriptor + 1;
+    if (__c11_atomic_compare_exchange_strong(&signal_slots[signal][i], &expected, 0, __ATOMIC_SEQ_CST,
+                                             __ATOMIC_SEQ_CST))
+      found = 1;
+    else if (expected != 0)
+      left = 1;
+  }
+  return found ? left : -1;
+}
+
+static void announce(int signal) {
+  int kept = errno;
+  uint64_t one = 1;
+  for (int i = 0; i < slots; i++) {
+    int descriptor = signal_slots[signal][i] - 1;
+    // A full counter has been announced already.
+    if (descriptor >= 0 && write(descriptor, &one, sizeof one) < 0) continue;
+  }
+  errno = kept;
+}
+
+int hawt_signal_install(int signal, struct sigaction *former) {
+  struct sigaction action = {0};
+  action.sa_handler = announce;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  return sigaction(signal, &action, former);
+}
+
+void hawt_name_this_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

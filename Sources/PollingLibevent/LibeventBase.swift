@@ -31,11 +31,14 @@
     ///
     /// - Throws: `create` with EMFILE or the like, or with ENOTSUP if libevent has another idea of the method.
     init(method: String, avoiding others: [String]) throws(BackendError) {
-      guard let configuration = event_config_new() else { throw BackendError(.create, code: ENOMEM) }
+      guard let configuration = event_config_new() else {
+        throw BackendError(.create, code: ENOMEM)
+      }
       defer { event_config_free(configuration) }
       let flags = EVENT_BASE_FLAG_NOLOCK.rawValue | EVENT_BASE_FLAG_IGNORE_ENV.rawValue
       event_config_set_flag(configuration, CInt(bitPattern: flags))
       for other in others { event_config_avoid_method(configuration, other) }
+      try Self.checkRoom()
       errno = 0
       guard let base = event_base_new_with_config(configuration) else {
         throw BackendError(.create, code: errno == 0 ? ENOTSUP : errno)
@@ -47,6 +50,20 @@
       self.base = base
       fired = .allocate(capacity: 1)
       fired.initialize(to: LibeventFiredList())
+    }
+
+    /// Refuses while refusing is still possible: libevent 2.1 *ends the process* if it gets no descriptors for its signal
+    /// pipe. It needs up to three; one more is for another thread that opens one in between, which nobody can exclude.
+    private static func checkRoom() throws(BackendError) {
+      var reserved: [CInt] = []
+      defer { for item in reserved { close(item) } }
+      for _ in 0..<4 {
+        let descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 || (errno != EMFILE && errno != ENFILE) else {
+          throw BackendError(.create, code: errno)
+        }
+        if descriptor >= 0 { reserved.append(descriptor) }
+      }
     }
 
     deinit {
@@ -117,7 +134,9 @@
       _ operation: BackendError.Operation
     ) throws(BackendError) {
       errno = 0
-      guard !registration.pointee.forEachEvent(in: interest, { event_add($0, nil) == 0 }) else { return }
+      guard !registration.pointee.forEachEvent(in: interest, { event_add($0, nil) == 0 }) else {
+        return
+      }
       let code = errno == 0 ? EINVAL : errno
       throw BackendError(operation, descriptor: registration.pointee.descriptor, code: code)
     }
@@ -153,9 +172,11 @@
       registration.pointee.descriptor = descriptor
       registration.pointee.readiness = []
       let reading = event_assign(
-        registration.pointee.readEvent, base, descriptor, Int16(EV_READ | EV_PERSIST), libeventFired, registration)
+        registration.pointee.readEvent, base, descriptor, Int16(EV_READ | EV_PERSIST),
+        libeventFired, registration)
       let writing = event_assign(
-        registration.pointee.writeEvent, base, descriptor, Int16(EV_WRITE | EV_PERSIST), libeventFired, registration)
+        registration.pointee.writeEvent, base, descriptor, Int16(EV_WRITE | EV_PERSIST),
+        libeventFired, registration)
       guard reading == 0, writing == 0 else {
         throw BackendError(.add, descriptor: descriptor, code: EINVAL)
       }
@@ -184,9 +205,15 @@
   }
 
   /// libevent's callback for every event: notes the direction and returns.
-  private func libeventFired(_ descriptor: CInt, _ what: Int16, _ argument: UnsafeMutableRawPointer?) {
-    guard let registration = argument?.assumingMemoryBound(to: LibeventRegistration.self) else { return }
-    if registration.pointee.readiness.isEmpty { registration.pointee.fired.pointee.append(registration) }
+  private func libeventFired(
+    _ descriptor: CInt, _ what: Int16, _ argument: UnsafeMutableRawPointer?
+  ) {
+    guard let registration = argument?.assumingMemoryBound(to: LibeventRegistration.self) else {
+      return
+    }
+    if registration.pointee.readiness.isEmpty {
+      registration.pointee.fired.pointee.append(registration)
+    }
     if CInt(what) & EV_READ != 0 { registration.pointee.readiness.insert(.read) }
     if CInt(what) & EV_WRITE != 0 { registration.pointee.readiness.insert(.write) }
   }

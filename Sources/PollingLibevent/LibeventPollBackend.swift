@@ -22,7 +22,7 @@
       base = try LibeventBase(method: "poll", avoiding: ["epoll", "select"])
     }
 
-    /// Registers a descriptor; no system call a direction (rule `B4`).
+    /// Registers a descriptor; one system call to see what it is (rule `B4`).
     public mutating func add(
       _ descriptor: CInt, _ token: Token, _ interest: Interest
     ) throws(BackendError) {
@@ -37,14 +37,17 @@
       try base.add(descriptor, token, interest)
     }
 
-    /// Changes, takes out or puts back a descriptor; no system call for each direction that changes (rule `B2`).
+    /// Changes, takes out or puts back a descriptor; one system call to see that it is still open (rule `B2`).
     public mutating func change(
       _ descriptor: CInt, _ token: Token, from old: Interest, to new: Interest
     ) throws(BackendError) {
+      guard fcntl(descriptor, F_GETFD) >= 0 else {
+        throw BackendError(.change, descriptor: descriptor, code: errno)
+      }
       try base.change(descriptor, token, from: old, to: new)
     }
 
-    /// Takes a descriptor out; no system call a direction.
+    /// Takes a descriptor out; no system call.
     public mutating func remove(_ descriptor: CInt, _ token: Token, from interest: Interest) {
       base.remove(token)
     }

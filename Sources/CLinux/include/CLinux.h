@@ -22,4 +22,39 @@ static const int hawt_timerfd_absolute = TFD_TIMER_ABSTIME;
 
 // linux/magic.h would be needed for this one number alone.
 static const long hawt_pipefs_magic = 0x50495045;
+#include <sched.h>
+#include <signal.h>
+
+// The worker that the calling thread is, or null. A thread-local that the compiler knows costs one load; the
+// POSIX key functions cost a call each.
+extern _Thread_local void *hawt_current_worker;
+static inline void *hawt_get_current_worker(void) { return hawt_current_worker; }
+static inline void hawt_set_current_worker(void *worker) { hawt_current_worker = worker; }
+
+// Tells the processor that this is a spin loop, so that its sibling gets on.
+static inline void hawt_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ __volatile__("yield");
+#endif
+}
+
+// 15 bytes at most.
+void hawt_name_this_thread(const char *name);
+
+// Makes the plain stores of every running thread of the process visible before it returns.
+void hawt_barrier_in_all_threads(void);
+
+// The eventfds that a signal is announced to. A handler may run at any instruction of any thread, so the table is plain
+// atomics. Taking a slot that is taken for the same descriptor changes nothing. -1: no such signal, or no slot left.
+struct sigaction;
+int hawt_signal_slot_take(int signal, int descriptor);
+// 0 if that was the signal's last slot, 1 if others are left, -1 if it was not taken.
+int hawt_signal_slot_free(int signal, int descriptor);
+int hawt_signal_install(int signal, struct sigaction *former);
+
+// CPU_SET and CPU_COUNT are macros, which Swift cannot import.
+int hawt_affinity_count(void);
+int hawt_bind_to_nth_cpu(int n);
 #endif

@@ -1,78 +1,150 @@
+internal import Synchronization
+
 /// A fixed pool of workers, each with an IO loop, that run queues and sources.
 ///
 /// It lives while anybody refers to it, to one of its queues, or to one of its sources. When the last reference goes
 /// without a `shutdown`, it runs what it was given, stops and frees everything (rule L5).
 public final class Dispatcher: Sendable, CustomStringConvertible {
+  let core: DispatcherCore
+  private let user: UserReference
+
   /// Starts the workers.
   ///
   /// - Throws: `.invalidWorkerCount`, `.invalidConfiguration`, `.systemRefused`, `.backend`; nothing is left behind.
-  public init(configuration: Configuration = .init()) throws(DispatcherError) { unimplemented() }
+  public init(configuration: Configuration = .init()) throws(DispatcherError) {
+    core = try DispatcherCore(configuration)
+    user = UserReference(core)
+  }
+
+  init(_ core: DispatcherCore) {
+    self.core = core
+    user = UserReference(core)
+  }
 
   /// The process's default dispatcher, made at the first use; it traps with the reason if it cannot be made.
-  public static var shared: Dispatcher { unimplemented() }
+  public static let shared: Dispatcher = {
+    do { return try Dispatcher(configuration: Configuration(name: "shared")) } catch {
+      fatalError("Dispatcher.shared could not be made: \(error)")
+    }
+  }()
 
-  public var name: String { unimplemented() }
-  public var description: String { unimplemented() }
+  public var name: String { core.name }
+  public var description: String {
+    "Dispatcher('\(name)', \(core.workers.count) workers, \(backendIdentity))"
+  }
   /// Which backend its pollers are.
-  public var backendIdentity: BackendIdentity { unimplemented() }
+  public var backendIdentity: BackendIdentity { core.settings.backend.identity }
   /// The queue of each worker.
-  public var threadQueues: [ThreadQueue] { unimplemented() }
+  public var threadQueues: [ThreadQueue] { core.threads.map { ThreadQueue($0) } }
   /// The concurrent queue of a priority.
-  public func global(_ priority: Priority = .default) -> GlobalQueue { unimplemented() }
+  public func global(_ priority: Priority = .default) -> GlobalQueue {
+    GlobalQueue(core.globals[priority.rawValue])
+  }
 
   /// The queue that is running the calling code, innermost; nil on foreign threads. Rule Q7.
-  public static var currentQueue: (any Queue)? { unimplemented() }
+  public static var currentQueue: (any Queue)? { Worker.current?.currentQueue?.makeHandle() }
   /// The thread queue of the calling worker; nil on foreign threads.
-  public static var currentThreadQueue: ThreadQueue? { unimplemented() }
+  public static var currentThreadQueue: ThreadQueue? { Worker.current.map { ThreadQueue($0.thread) } }
   /// The value for `key` of the nearest enclosing queue that has one, along the targets of the current queue.
-  public static func currentSpecific<Value: Sendable>(_ key: QueueKey<Value>) -> Value? { unimplemented() }
+  public static func currentSpecific<Value: Sendable>(_ key: QueueKey<Value>) -> Value? {
+    var queue = Worker.current?.currentQueue
+    while let at = queue {
+      if let value = at.existingExtras?.specific(key) { return value }
+      queue = (at as? SerialCore)?.target.current
+    }
+    return nil
+  }
 
   /// A serial queue that any worker may run, on the global queue of default priority.
-  public func makeSerialQueue(label: String = "", limit: QueueLimit? = nil) -> SerialQueue { unimplemented() }
+  public func makeSerialQueue(label: String = "", limit: QueueLimit? = nil) -> SerialQueue {
+    let global = core.globals[Priority.default.rawValue]
+    // Directly below a root no chain is too deep.
+    do { return try core.makeSerialQueue(label, global, limit) } catch { fatalError("unreachable: \(error)") }
+  }
   /// A serial queue with a target.
   ///
   /// - Throws: `.foreignDispatcher`, `.targetTooDeep`.
   public func makeSerialQueue(
     label: String = "", target: any Queue, limit: QueueLimit? = nil
-  ) throws(DispatcherError) -> SerialQueue { unimplemented() }
+  ) throws(DispatcherError) -> SerialQueue {
+    guard let below = target.core, below.dispatcher === core else {
+      throw .foreignDispatcher(queue: label, target: target.label)
+    }
+    return try core.makeSerialQueue(label, below, limit)
+  }
 
   /// A source that tells `target` when `descriptor` can be read. Inactive: `activate()` it.
   ///
   /// - Precondition: `target` is a queue of this dispatcher (this holds for all sources).
   public func makeReadSource(
     _ descriptor: CInt, target: any Queue, handler: (@Sendable (ReadinessEvent) throws -> Void)? = nil
-  ) -> ReadinessSource { unimplemented() }
+  ) -> ReadinessSource {
+    makeReadinessSource(descriptor, interest: .read, target: target, handler: handler)
+  }
   /// A source that tells `target` when `descriptor` can be written.
   public func makeWriteSource(
     _ descriptor: CInt, target: any Queue, handler: (@Sendable (ReadinessEvent) throws -> Void)? = nil
-  ) -> ReadinessSource { unimplemented() }
+  ) -> ReadinessSource {
+    makeReadinessSource(descriptor, interest: .write, target: target, handler: handler)
+  }
   /// A source for any interest.
   public func makeReadinessSource(
     _ descriptor: CInt, interest: Interest, target: any Queue,
     handler: (@Sendable (ReadinessEvent) throws -> Void)? = nil
-  ) -> ReadinessSource { unimplemented() }
+  ) -> ReadinessSource {
+    let source = ReadinessSource(
+      ReadinessCore(dispatcher: core, queue: coreOf(target), descriptor: descriptor, interest: interest))
+    if let handler { source.setEventHandler(handler) }
+    return source
+  }
   /// A timer that may repeat. Inactive, and not scheduled.
   public func makeTimerSource(
     target: any Queue, clock: TimerClock = .continuous, handler: (@Sendable (TimerEvent) throws -> Void)? = nil
-  ) -> TimerSource { unimplemented() }
+  ) -> TimerSource {
+    let source = TimerSource(TimerSourceCore(dispatcher: core, queue: coreOf(target), clock: clock))
+    if let handler { source.setEventHandler(handler) }
+    return source
+  }
   /// A source that its owner feeds. Inactive; it may be fed before it is activated.
   public func makeMergingSource<Element: Sendable, Aggregate: Sendable>(
     _ aggregation: Aggregation<Element, Aggregate>, target: any Queue,
     handler: (@Sendable (Aggregate) throws -> Void)? = nil
-  ) -> MergingSource<Element, Aggregate> { unimplemented() }
+  ) -> MergingSource<Element, Aggregate> {
+    let source = MergingSource(MergingCore(dispatcher: core, queue: coreOf(target), aggregation))
+    if let handler { source.setEventHandler(handler) }
+    return source
+  }
   /// A source for a signal to the process.
   public func makeSignalSource(
     _ signal: CInt, target: any Queue, handler: (@Sendable (_ count: Int) throws -> Void)? = nil
-  ) -> SignalSource { unimplemented() }
+  ) -> SignalSource {
+    let source = SignalSource(signal, dispatcher: core, target: coreOf(target))
+    if let handler { source.setEventHandler(handler) }
+    return source
+  }
+
+  private func coreOf(_ queue: any Queue) -> QueueCore {
+    _ = core.enter(nil)
+    guard let target = queue.core else {
+      fatalError("dispatcher '\(name)': queue '\(queue.label)' is none of the library's; target one of this dispatcher's")
+    }
+    return target
+  }
 
   /// Runs `handler` once on `queue` when every one of `sources` has run its cancel handler: the place to close a
   /// descriptor that they share (rule S7). With none in the list, at once. It cancels nothing by itself.
   public func whenCancelled(
     _ sources: [ReadinessSource], on queue: any Queue, _ handler: @escaping @Sendable () throws -> Void
-  ) { unimplemented() }
+  ) {
+    let target = coreOf(queue)
+    let join = JoinedCancel(sources.count) {
+      target.enqueue(Entry(Job(run: handler)), worker: Worker.current(of: target.dispatcher))
+    }
+    for source in sources { source.core.afterCancel.add { join.countDown() } }
+  }
 
   /// What each worker has done.
-  public var metrics: [WorkerMetrics] { unimplemented() }
+  public var metrics: [WorkerMetrics] { core.workers.map { $0.metrics } }
 
   /// Stops the dispatcher: refuses new work from outside, drops timers, runs what was accepted, takes registrations
   /// out, ends the threads (rule L3). Legal from anywhere; returns at once. A second call joins the first.
@@ -82,15 +154,69 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
   ///   - completion: called once, on a thread that is no worker.
   public func shutdown(
     deadline: Duration = .seconds(10), completion: @escaping @Sendable (ShutdownReport) -> Void = { _ in }
-  ) { unimplemented() }
+  ) {
+    _ = core.enter(nil)
+    core.shutdown.begin(core, deadline: deadline, completion: completion)
+  }
   /// The same, waiting for it. For foreign threads: it traps on a worker (rule Q12).
   @discardableResult
-  public func shutdownAndWait(deadline: Duration = .seconds(10)) -> ShutdownReport { unimplemented() }
+  public func shutdownAndWait(deadline: Duration = .seconds(10)) -> ShutdownReport {
+    if let worker = Worker.current {
+      fatalError(
+        "shutdownAndWait of dispatcher '\(name)' was called on a worker, in queue '\(worker.currentQueue?.label ?? "")': "
+          + "it would wait for itself; use shutdown(deadline:completion:)")
+    }
+    let waiter = Waiter()
+    let result = ReportBox()
+    shutdown(deadline: deadline) {
+      result.report = $0
+      waiter.signal()
+    }
+    waiter.wait()
+    return result.report!
+  }
   /// The same, for tasks of Swift's concurrency.
   @discardableResult
-  public func shutdown(deadline: Duration = .seconds(10)) async -> ShutdownReport { unimplemented() }
+  public func shutdown(deadline: Duration = .seconds(10)) async -> ShutdownReport {
+    await withCheckedContinuation { continuation in
+      shutdown(deadline: deadline) { continuation.resume(returning: $0) }
+    }
+  }
   /// Starts a stopped dispatcher again: queues, pinned ones and sources included, live on (rule L4).
   ///
   /// - Throws: `.running`, `.systemRefused`, `.backend`.
-  public func restart() throws(DispatcherError) { unimplemented() }
+  public func restart() throws(DispatcherError) {
+    _ = core.enter(nil)
+    try core.shutdown.restart(core)
+  }
+}
+
+extension Dispatcher: Hashable {
+  /// Whether both refer to the same dispatcher.
+  public static func == (left: Dispatcher, right: Dispatcher) -> Bool { left.core === right.core }
+  public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(core)) }
+}
+
+/// Carries a report from the completion to who waits; the waiter's lock orders the two.
+private final class ReportBox: @unchecked Sendable {
+  // Sound as Sendable: written before the waiter is signalled, read after.
+  var report: ShutdownReport?
+}
+
+/// Counts cancel handlers down for `whenCancelled`.
+private final class JoinedCancel: Sendable {
+  private let left: Atomic<Int>
+  private let handler: @Sendable () -> Void
+
+  /// With nothing to wait for, the handler is called at once.
+  init(_ count: Int, _ handler: @escaping @Sendable () -> Void) {
+    left = Atomic(max(1, count))
+    self.handler = handler
+    if count == 0 { countDown() }
+  }
+
+  func countDown() {
+    // Releases what each cancel handler did to the joint one.
+    if left.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 { handler() }
+  }
 }

@@ -64,6 +64,19 @@ extension Queue {
     asyncAfter(delay, clock: .continuous, leeway: .zero, task)
   }
 
+  /// The control block of one of the library's own queues; nil for any other type.
+  var core: QueueCore? {
+    switch self {
+    case let queue as SerialQueue: queue.core
+    case let queue as ThreadQueue: queue.core
+    case let queue as GlobalQueue: queue.core
+    default: nil
+    }
+  }
+
+  /// Whether both refer to the same queue.
+  public func isSame(as other: any Queue) -> Bool { core != nil && core === other.core }
+
   /// `assertExecuting` at the caller's line.
   public func assertExecuting(_ file: StaticString = #fileID, _ line: UInt = #line) {
     assertExecuting(file: file, line: line)

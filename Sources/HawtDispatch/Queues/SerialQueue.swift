@@ -11,37 +11,63 @@ public final class SerialQueue: Queue {
     case superseded
   }
 
-  init() { unimplemented() }
+  let core: SerialCore
+  private let user: UserReference
 
-  public var label: String { unimplemented() }
-  public var dispatcher: Dispatcher { unimplemented() }
-  public var depth: Int { unimplemented() }
-  public var isExecuting: Bool { unimplemented() }
-  public var description: String { unimplemented() }
+  init(_ core: SerialCore) {
+    self.core = core
+    user = UserReference(core.dispatcher)
+    core.addHandle()
+  }
+
+  deinit {
+    if !core.dispatcher.isForked { core.dropHandle() }
+  }
+
+  public var label: String { core.label }
+  public var dispatcher: Dispatcher { Dispatcher(core.dispatcher) }
+  public var depth: Int { core.depth }
+  public var isExecuting: Bool { core.isExecuting }
+  public var description: String { "SerialQueue('\(label)')" }
 
   /// Where its work goes: a global, thread or serial queue. A snapshot.
-  public var target: any Queue { unimplemented() }
+  public var target: any Queue { core.target.current.makeHandle() }
 
   /// The worker whose thread alone runs this queue, or nil if it is not pinned. A snapshot.
-  public var pinnedWorker: Int? { unimplemented() }
+  public var pinnedWorker: Int? { core.dispatcher.topology.pinnedWorker(of: core) }
 
   /// What the queue is doing. A snapshot, for metrics and tests.
-  public var state: QueueState { unimplemented() }
+  public var state: QueueState { core.snapshot }
 
   @discardableResult
-  public func async(_ task: @escaping @Sendable () throws -> Void) -> Submission { unimplemented() }
+  public func async(_ task: @escaping @Sendable () throws -> Void) -> Submission {
+    core.submit(Entry(Job(run: task)))
+  }
+
   @discardableResult
-  public func async(_ item: WorkItem) -> Submission { unimplemented() }
+  public func async(_ item: WorkItem) -> Submission { QueueFunctions.post(item, to: core) }
+
   @discardableResult
   public func asyncAfter(
     _ delay: Duration, clock: TimerClock, leeway: Duration,
     _ task: @escaping @Sendable () throws -> Void
-  ) -> TimerHandle { unimplemented() }
-  public func sync<Value: Sendable>(_ body: @Sendable () throws -> Value) throws -> Value { unimplemented() }
-  public func setSpecific<Value: Sendable>(_ key: QueueKey<Value>, _ value: Value?) { unimplemented() }
-  public func specific<Value: Sendable>(_ key: QueueKey<Value>) -> Value? { unimplemented() }
-  public func assertExecuting(file: StaticString, line: UInt) { unimplemented() }
-  public func assertNotExecuting(file: StaticString, line: UInt) { unimplemented() }
+  ) -> TimerHandle { QueueFunctions.arm(core, delay, clock, leeway, task) }
+
+  public func sync<Value: Sendable>(_ body: @Sendable () throws -> Value) throws -> Value {
+    try QueueFunctions.sync(core, body)
+  }
+
+  public func setSpecific<Value: Sendable>(_ key: QueueKey<Value>, _ value: Value?) {
+    core.extras.setSpecific(key, value)
+  }
+
+  public func specific<Value: Sendable>(_ key: QueueKey<Value>) -> Value? { core.existingExtras?.specific(key) }
+
+  public func assertExecuting(file: StaticString, line: UInt) { QueueFunctions.assertExecuting(core, file, line) }
+
+  public func assertNotExecuting(file: StaticString, line: UInt) {
+    QueueFunctions.assertNotExecuting(core, file, line)
+  }
 
   /// Gives the live queue another target, and with it everything nested in it: sources, timers, queues.
   ///
@@ -53,14 +79,28 @@ public final class SerialQueue: Queue {
   /// - Throws: `.targetCycle`, `.targetTooDeep`, `.foreignDispatcher`, `.stopped`; nothing is changed then.
   public func setTarget(
     _ target: any Queue, completion: (@Sendable (RetargetOutcome) -> Void)? = nil
-  ) throws(DispatcherError) { unimplemented() }
+  ) throws(DispatcherError) {
+    let worker = core.dispatcher.enter(core)
+    guard let new = target.core else { throw .foreignDispatcher(queue: label, target: target.label) }
+    guard new.dispatcher === core.dispatcher else {
+      throw .foreignDispatcher(queue: label, target: target.label)
+    }
+    let owed = completion.map { RetargetCompletion(target: new, handler: $0) }
+    try core.dispatcher.topology.retarget(core, to: new, completion: owed, worker: worker)
+  }
 
   /// Holds the queue, and what is nested in it, from the next task on; nests (rule L1). The task that is running
   /// finishes. Submissions are still accepted and cost no wake-ups.
-  public func suspend() { unimplemented() }
+  public func suspend() { core.suspend() }
 
   /// Ends one `suspend()`. Traps, naming the queue, if there is none to end (rule L1).
-  public func resume() { unimplemented() }
+  public func resume() { core.resume() }
+}
+
+extension SerialQueue: Hashable {
+  /// Whether both refer to the same queue.
+  public static func == (left: SerialQueue, right: SerialQueue) -> Bool { left.core === right.core }
+  public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(core)) }
 }
 
 /// What a serial queue is doing.

@@ -2,28 +2,55 @@
 ///
 /// A serial queue that targets it is *pinned* to that thread.
 public final class ThreadQueue: Queue {
-  init() { unimplemented() }
+  let core: ThreadCore
+  private let user: UserReference
 
-  public var label: String { unimplemented() }
-  public var dispatcher: Dispatcher { unimplemented() }
-  public var depth: Int { unimplemented() }
-  public var isExecuting: Bool { unimplemented() }
-  public var description: String { unimplemented() }
+  init(_ core: ThreadCore) {
+    self.core = core
+    user = UserReference(core.dispatcher)
+  }
+
+  public var label: String { core.label }
+  public var dispatcher: Dispatcher { Dispatcher(core.dispatcher) }
+  public var depth: Int { core.depth }
+  public var isExecuting: Bool { core.isExecuting }
+  public var description: String { "ThreadQueue('\(label)')" }
   /// Which of the dispatcher's workers runs it, from 0.
-  public var worker: Int { unimplemented() }
+  public var worker: Int { core.index }
 
   @discardableResult
-  public func async(_ task: @escaping @Sendable () throws -> Void) -> Submission { unimplemented() }
+  public func async(_ task: @escaping @Sendable () throws -> Void) -> Submission {
+    core.submit(Entry(Job(run: task)))
+  }
+
   @discardableResult
-  public func async(_ item: WorkItem) -> Submission { unimplemented() }
+  public func async(_ item: WorkItem) -> Submission { QueueFunctions.post(item, to: core) }
+
   @discardableResult
   public func asyncAfter(
     _ delay: Duration, clock: TimerClock, leeway: Duration,
     _ task: @escaping @Sendable () throws -> Void
-  ) -> TimerHandle { unimplemented() }
-  public func sync<Value: Sendable>(_ body: @Sendable () throws -> Value) throws -> Value { unimplemented() }
-  public func setSpecific<Value: Sendable>(_ key: QueueKey<Value>, _ value: Value?) { unimplemented() }
-  public func specific<Value: Sendable>(_ key: QueueKey<Value>) -> Value? { unimplemented() }
-  public func assertExecuting(file: StaticString, line: UInt) { unimplemented() }
-  public func assertNotExecuting(file: StaticString, line: UInt) { unimplemented() }
+  ) -> TimerHandle { QueueFunctions.arm(core, delay, clock, leeway, task) }
+
+  public func sync<Value: Sendable>(_ body: @Sendable () throws -> Value) throws -> Value {
+    try QueueFunctions.sync(core, body)
+  }
+
+  public func setSpecific<Value: Sendable>(_ key: QueueKey<Value>, _ value: Value?) {
+    core.extras.setSpecific(key, value)
+  }
+
+  public func specific<Value: Sendable>(_ key: QueueKey<Value>) -> Value? { core.existingExtras?.specific(key) }
+
+  public func assertExecuting(file: StaticString, line: UInt) { QueueFunctions.assertExecuting(core, file, line) }
+
+  public func assertNotExecuting(file: StaticString, line: UInt) {
+    QueueFunctions.assertNotExecuting(core, file, line)
+  }
+}
+
+extension ThreadQueue: Hashable {
+  /// Whether both refer to the same queue.
+  public static func == (left: ThreadQueue, right: ThreadQueue) -> Bool { left.core === right.core }
+  public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(core)) }
 }

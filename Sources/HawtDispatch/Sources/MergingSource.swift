@@ -41,26 +41,43 @@ extension Aggregation where Element: Hashable, Aggregate == Set<Element> {
 /// A source that its owner feeds: what is merged from any thread is folded together and delivered on the target
 /// queue (rules C1–C4). Dropping the last reference cancels it.
 public final class MergingSource<Element: Sendable, Aggregate: Sendable>: Sendable {
-  init() { unimplemented() }
+  private let core: MergingCore<Element, Aggregate>
+  private let user: UserReference
+
+  init(_ core: MergingCore<Element, Aggregate>) {
+    self.core = core
+    user = UserReference(core.dispatcher)
+  }
+
+  deinit {
+    if !core.dispatcher.isForked { core.cancel() }
+  }
+
 
   /// Sets what sees each aggregate, on the target queue. No effect after `cancel()`.
-  public func setEventHandler(_ handler: @escaping @Sendable (Aggregate) throws -> Void) { unimplemented() }
+  public func setEventHandler(_ handler: @escaping @Sendable (Aggregate) throws -> Void) {
+    if !isCancelled { core.eventHandler.set(MergingCore<Element, Aggregate>.EventBox(handler)) }
+  }
   /// Sets what runs once after `cancel()`, with what was accepted and not delivered (rule C1). No effect after `cancel()`.
-  public func setCancelHandler(_ handler: @escaping @Sendable (_ residue: Aggregate?) throws -> Void) { unimplemented() }
+  public func setCancelHandler(_ handler: @escaping @Sendable (_ residue: Aggregate?) throws -> Void) {
+    if !isCancelled { core.cancelHandler.set(MergingCore<Element, Aggregate>.ResidueBox(handler)) }
+  }
 
   /// Adds an element. Legal from any thread and queue, the handler included (rule C2). Refused after `cancel()`.
   @discardableResult
-  public func merge(_ element: Element) -> Submission { unimplemented() }
+  public func merge(_ element: Element) -> Submission { core.merge(element) }
   /// Starts deliveries; what was merged before is delivered. A second call has no effect. Throws `.cancelled`.
-  public func activate() throws(SourceError) { unimplemented() }
+  public func activate() throws(SourceError) { _ = try core.activateOnce() }
   /// Holds deliveries; nests. Everything merged meanwhile is kept and delivered as one (rule C4).
-  public func suspend() { unimplemented() }
+  public func suspend() { core.suspend() }
   /// Ends one `suspend()`; traps if there is none.
-  public func resume() { unimplemented() }
+  public func resume() { core.resume() }
   /// No event handler starts after it returns. Idempotent, never blocks, any thread.
-  public func cancel() { unimplemented() }
+  public func cancel() { core.cancel() }
   /// Whether `cancel()` was called.
-  public var isCancelled: Bool { unimplemented() }
+  public var isCancelled: Bool { core.isCancelled }
   /// Gives it another queue, live. Throws as `SerialQueue.setTarget` does.
-  public func setTarget(_ target: any Queue) throws(DispatcherError) { unimplemented() }
+  public func setTarget(_ target: any Queue) throws(DispatcherError) {
+    try core.setTarget(target, completion: nil)
+  }
 }

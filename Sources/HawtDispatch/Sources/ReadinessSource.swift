@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// What a readiness handler is told. Valid during the handler.
 public struct ReadinessEvent: Sendable {
   /// The directions that are ready, of those asked for. Errors and hang-ups show as readiness (rule S5): the system
@@ -6,7 +8,14 @@ public struct ReadinessEvent: Sendable {
   /// The descriptor that is ready.
   public let descriptor: CInt
 
-  init() { unimplemented() }
+  /// The source is alive while its handler runs.
+  unowned(unsafe) private let source: ReadinessCore
+
+  init(_ source: ReadinessCore, _ readiness: Interest) {
+    self.source = source
+    self.readiness = readiness
+    descriptor = source.descriptor
+  }
 
   /// Whether reading will not block.
   public var isReadable: Bool { readiness.contains(.read) }
@@ -14,9 +23,9 @@ public struct ReadinessEvent: Sendable {
   public var isWritable: Bool { readiness.contains(.write) }
 
   /// Cancels the source (see `ReadinessSource.cancel()`).
-  public func cancel() { unimplemented() }
+  public func cancel() { source.cancel() }
   /// Suspends the source (see `ReadinessSource.suspend()`).
-  public func suspend() { unimplemented() }
+  public func suspend() { source.suspend() }
 }
 
 /// Tells a queue when a descriptor can be read or written without blocking.
@@ -26,45 +35,64 @@ public struct ReadinessEvent: Sendable {
 /// may be closed once the cancel handler of its last source has run (rule S7; see
 /// `Dispatcher.whenCancelled(_:on:_:)`). Dropping the last reference cancels the source.
 public final class ReadinessSource: Sendable, CustomStringConvertible {
-  init() { unimplemented() }
+  let core: ReadinessCore
+  private let user: UserReference
+
+  init(_ core: ReadinessCore) {
+    self.core = core
+    user = UserReference(core.dispatcher)
+  }
+
+  deinit {
+    if !core.dispatcher.isForked { core.cancel() }
+  }
 
   /// The descriptor, as given at creation.
-  public var descriptor: CInt { unimplemented() }
+  public var descriptor: CInt { core.descriptor }
   /// What was asked for.
-  public var interest: Interest { unimplemented() }
-  public var description: String { unimplemented() }
+  public var interest: Interest { core.interest }
+  public var description: String { "ReadinessSource(\(core.label))" }
   /// The worker in whose poller the source is registered now, or nil. A snapshot, for tests (rule M5).
-  public var registeredWorker: Int? { unimplemented() }
+  public var registeredWorker: Int? {
+    let worker = core.registeredOn.load(ordering: .sequentiallyConsistent)
+    return worker >= 0 ? worker : nil
+  }
   /// How many times the event handler has run.
-  public var deliveries: Int { unimplemented() }
+  public var deliveries: Int { core.deliveries.load(ordering: .relaxed) }
   /// Whether it is cancelled, by `cancel()` or by an error.
-  public var isCancelled: Bool { unimplemented() }
+  public var isCancelled: Bool { core.isCancelled }
 
   /// Sets what runs on the target queue when the descriptor is ready. No effect after `cancel()`.
-  public func setEventHandler(_ handler: @escaping @Sendable (ReadinessEvent) throws -> Void) { unimplemented() }
+  public func setEventHandler(_ handler: @escaping @Sendable (ReadinessEvent) throws -> Void) {
+    if !isCancelled { core.eventHandler.set(ReadinessHandlerBox(handler)) }
+  }
   /// Sets what runs once on the target queue after `cancel()`, after the last event handler and after the
   /// registration is out of every poller (rule S7). No effect after `cancel()`.
-  public func setCancelHandler(_ handler: @escaping @Sendable () throws -> Void) { unimplemented() }
+  public func setCancelHandler(_ handler: @escaping @Sendable () throws -> Void) {
+    if !isCancelled { core.cancelHandler.set(CancelHandlerBox(handler)) }
+  }
   /// Sets what is told, on the target queue, of a registration that the system refuses after `activate()` has
   /// returned (after a migration, say); the source is then cancelled (rule S6). Without one, the dispatcher's error
   /// handler is told.
-  public func setErrorHandler(_ handler: @escaping @Sendable (SourceError) -> Void) { unimplemented() }
+  public func setErrorHandler(_ handler: @escaping @Sendable (SourceError) -> Void) {
+    if !isCancelled { core.errorHandler.set(ErrorHandlerBox(handler)) }
+  }
 
   /// Registers the descriptor (rule S3). A second call has no effect. Waits, if it must, for the poller to be
   /// handed over, never for user code.
   ///
   /// - Throws: `.registration` with what the system said (the source is then cancelled), `.emptyInterest`,
   ///   `.cancelled`, `.stopped`.
-  public func activate() throws(SourceError) { unimplemented() }
+  public func activate() throws(SourceError) { try core.activate() }
   /// Holds deliveries from the next handler on; nests. Costs no CPU while the descriptor stays ready (rule S4).
-  public func suspend() { unimplemented() }
+  public func suspend() { core.suspend() }
   /// Ends one `suspend()`; traps, naming the source, if there is none.
-  public func resume() { unimplemented() }
+  public func resume() { core.resume() }
   /// No handler starts after it returns; the cancel handler follows. Never blocks, idempotent, any thread, any
   /// state (rule S7).
-  public func cancel() { unimplemented() }
+  public func cancel() { core.cancel() }
   /// Gives it another queue, live; its registration follows. Throws as `SerialQueue.setTarget` does.
   public func setTarget(
     _ target: any Queue, completion: (@Sendable (SerialQueue.RetargetOutcome) -> Void)? = nil
-  ) throws(DispatcherError) { unimplemented() }
+  ) throws(DispatcherError) { try core.setTarget(target, completion: completion) }
 }

@@ -8,13 +8,22 @@ public enum TimerClock: Sendable, Hashable, CaseIterable {
 
 /// A one-shot timer that was armed by `asyncAfter`. Dropping it does not cancel the timer.
 public final class TimerHandle: Sendable {
-  init() { unimplemented() }
-
+  private let timer: OneShotTimer?
   /// Whether the timer was accepted; refused when the dispatcher is shutting down (rule L3).
-  public var submission: Submission { unimplemented() }
+  public let submission: Submission
+
+  init(_ timer: OneShotTimer) {
+    self.timer = timer
+    submission = .accepted
+  }
+
+  init(refused refusal: Refusal) {
+    timer = nil
+    submission = .refused(refusal)
+  }
 
   /// Cancels the timer. True exactly if its task has not started and now never will (rule T3). Any thread,
   /// the task itself included; O(log n); the task's captures are released before it returns true.
   @discardableResult
-  public func cancel() -> Bool { unimplemented() }
+  public func cancel() -> Bool { timer?.cancel() ?? false }
 }

@@ -7,12 +7,27 @@ public struct TimerEvent: Sendable, Hashable {
 /// A timer that may repeat and be scheduled anew (rules T1, T4), with a source's life: inactive at creation,
 /// `activate`, `suspend`, `resume`, `cancel`. Dropping the last reference cancels it.
 public final class TimerSource: Sendable {
-  init() { unimplemented() }
+  private let core: TimerSourceCore
+  private let user: UserReference
+
+  init(_ core: TimerSourceCore) {
+    self.core = core
+    user = UserReference(core.dispatcher)
+  }
+
+  deinit {
+    if !core.dispatcher.isForked { core.cancel() }
+  }
+
 
   /// Sets what each delivery runs, on the target queue. No effect after `cancel()`.
-  public func setEventHandler(_ handler: @escaping @Sendable (TimerEvent) throws -> Void) { unimplemented() }
+  public func setEventHandler(_ handler: @escaping @Sendable (TimerEvent) throws -> Void) {
+    if !isCancelled { core.eventHandler.set(TimerHandlerBox(handler)) }
+  }
   /// Sets what runs once after `cancel()`, on the target queue, after the last event handler. No effect after `cancel()`.
-  public func setCancelHandler(_ handler: @escaping @Sendable () throws -> Void) { unimplemented() }
+  public func setCancelHandler(_ handler: @escaping @Sendable () throws -> Void) {
+    if !isCancelled { core.cancelHandler.set(CancelHandlerBox(handler)) }
+  }
 
   /// Sets the first beat and the interval; replaces what was set before, at once (rule T4). Any thread.
   ///
@@ -21,19 +36,21 @@ public final class TimerSource: Sendable {
   ///   - interval: between beats, more than zero; nil for a single one. Beats keep their phase.
   ///   - leeway: how much later than due a delivery may be.
   public func schedule(after delay: Duration, repeating interval: Duration? = nil, leeway: Duration = .zero) {
-    unimplemented()
+    core.schedule(after: delay, repeating: interval)
   }
 
   /// Starts it; a second call has no effect. Throws `.cancelled` or `.stopped`.
-  public func activate() throws(SourceError) { unimplemented() }
+  public func activate() throws(SourceError) { try core.activate() }
   /// Holds deliveries; nests. Beats that fall due meanwhile are counted and delivered as one on `resume()`.
-  public func suspend() { unimplemented() }
+  public func suspend() { core.suspend() }
   /// Ends one `suspend()`; traps if there is none.
-  public func resume() { unimplemented() }
+  public func resume() { core.resume() }
   /// No handler starts after it. Idempotent, never blocks, any thread.
-  public func cancel() { unimplemented() }
+  public func cancel() { core.cancel() }
   /// Whether `cancel()` was called.
-  public var isCancelled: Bool { unimplemented() }
+  public var isCancelled: Bool { core.isCancelled }
   /// Gives it another queue, live. Throws as `SerialQueue.setTarget` does.
-  public func setTarget(_ target: any Queue) throws(DispatcherError) { unimplemented() }
+  public func setTarget(_ target: any Queue) throws(DispatcherError) {
+    try core.setTarget(target, completion: nil)
+  }
 }

@@ -12,7 +12,9 @@ public struct Backend: Sendable {
   /// Chooses a backend by its type; anyone's own type will do.
   public init<B: PollingBackend & ~Copyable>(_ type: B.Type) {
     identity = B.identity
-    make = { (eventsPerWait) throws(BackendError) in try BackendPoller<B>(eventsPerWait: eventsPerWait) }
+    make = { (eventsPerWait) throws(BackendError) in
+      try BackendPoller<B>(eventsPerWait: eventsPerWait)
+    }
   }
 
   /// Makes a poller with nothing registered.

@@ -42,7 +42,8 @@ public protocol PollingBackend: ~Copyable, SendableMetatype {
   /// Replaces the interest of a registered descriptor; either side may be empty, the two differ (`B2`).
   ///
   /// - Throws: ``BackendError`` with operation `change`. The poller then removes the registration.
-  mutating func change(_ descriptor: CInt, _ token: Token, from old: Interest, to new: Interest) throws(BackendError)
+  mutating func change(_ descriptor: CInt, _ token: Token, from old: Interest, to new: Interest)
+    throws(BackendError)
 
   /// Takes a registered descriptor out. There is no error: a descriptor that was closed meanwhile is out already, and
   /// the poller looks after the case where it is not.

@@ -89,7 +89,8 @@ extension Poller {
         slot.pointee.reportedInWait = number
         slot.pointee.reportPosition = harvest.pointee.count
         (harvest.pointee.entries + harvest.pointee.count).initialize(
-          to: Ready(slot: SlotID(index: index), readiness: readiness, context: slot.pointee.context))
+          to: Ready(slot: SlotID(index: index), readiness: readiness, context: slot.pointee.context)
+        )
         harvest.pointee.count += 1
       } else {
         harvest.pointee.entries[slot.pointee.reportPosition].readiness.formUnion(readiness)

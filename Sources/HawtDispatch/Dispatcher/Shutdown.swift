@@ -1,0 +1,241 @@
+internal import Glibc
+internal import Polling
+internal import Synchronization
+
+/// How a dispatcher comes to its end, and starts again (rules L3, L4). Modelled in `Conformance/Models/shutdown.pml`.
+///
+/// A thread of its own, the coordinator, goes through the steps, so that anybody may ask for a shutdown, workers too:
+///
+/// 1. close: each list decides, by the operation that reserves a slot, whether a submission from outside came before
+/// 2. drop the timers, take the registrations out
+/// 3. wait until every worker sleeps and every list is empty, or until the deadline
+/// 4. tell the threads to leave; those that are held by a task are named and left behind
+/// 5. discard what is left, and count it
+final class Shutdown: @unchecked Sendable {
+  // Sound as Sendable: `lock` guards `completions`.
+  let lock = Lock()
+  private var completions: [@Sendable (ShutdownReport) -> Void] = []
+  private let progress = Signal()
+
+  /// How long a thread that is on its way out may take before it counts as held by a task.
+  private static let grace: Nanoseconds = 100_000_000
+
+  /// Begins a shutdown, or joins the one that is under way. Any thread; returns at once.
+  func begin(
+    _ dispatcher: DispatcherCore, deadline: Duration?, completion: (@Sendable (ShutdownReport) -> Void)?
+  ) {
+    let end = deadline.map { TimerClock.suspending.deadline(after: $0) } ?? Nanoseconds(Int64.max)
+    let mustStart = lock.withLock { () -> Bool in
+      if let completion { completions.append(completion) }
+      guard dispatcher.isRunning else { return dispatcher.isStopped && completion != nil }
+      dispatcher.enterPhase(DispatcherCore.Phase.closing)
+      return true
+    }
+    guard mustStart else { return }
+    Coordinator.start { self.run(dispatcher, until: end) }
+  }
+
+  /// A worker found nothing to do. Cheap; called as it goes to sleep while the dispatcher closes.
+  func workerSleeps() { progress.raise() }
+
+  private func run(_ dispatcher: DispatcherCore, until deadline: Nanoseconds) {
+    var report = ShutdownReport(discardedTasks: 0, droppedTimers: 0, stuckThreads: [])
+    if !dispatcher.isStopped {
+      close(dispatcher)
+      let timers = dropTimers(dispatcher)
+      unregister(dispatcher)
+      awaitDrained(dispatcher, deadline)
+      let stuck = stopThreads(dispatcher)
+      report = ShutdownReport(discardedTasks: discard(dispatcher), droppedTimers: timers, stuckThreads: stuck)
+      if report.discardedTasks > 0 || timers > 0 {
+        dispatcher.report(DiscardedWork(tasks: report.discardedTasks, timers: timers), .discarded, on: nil)
+      }
+    }
+    let due = lock.withLock { () -> [@Sendable (ShutdownReport) -> Void] in
+      dispatcher.enterPhase(DispatcherCore.Phase.stopped)
+      defer { completions = [] }
+      return completions
+    }
+    for completion in due { completion(report) }
+  }
+
+  // MARK: Steps
+
+  private func close(_ dispatcher: DispatcherCore) {
+    for global in dispatcher.globals { global.injection.close() }
+    dispatcher.topology.forEachQueue { queue in
+      switch queue {
+      case let serial as SerialCore: serial.close()
+      case let thread as ThreadCore: thread.close()
+      default: break
+      }
+    }
+  }
+
+  private func dropTimers(_ dispatcher: DispatcherCore) -> Int {
+    var groups: [TimerGroup] = []
+    dispatcher.topology.forEachQueue { queue in
+      let (continuous, suspending) = queue.existingExtras?.existingTimers ?? (nil, nil)
+      groups += [continuous, suspending].compactMap { $0 }
+    }
+    var dropped = 0
+    for group in groups {
+      dropped += group.dropAll()
+      group.requestReconcile(nil)
+    }
+    return dropped
+  }
+
+  private func unregister(_ dispatcher: DispatcherCore) {
+    for source in sources(of: dispatcher) { source.requestReconcile(nil) }
+  }
+
+  private func sources(of dispatcher: DispatcherCore) -> [SourceBase] {
+    var sources: [SourceBase] = []
+    dispatcher.topology.forEachQueue { queue in
+      var next = queue.existingExtras?.firstSource
+      while let source = next?.takeUnretainedValue() {
+        sources.append(source)
+        next = source.nextOfQueue
+      }
+    }
+    return sources
+  }
+
+  private func awaitDrained(_ dispatcher: DispatcherCore, _ deadline: Nanoseconds) {
+    while true {
+      progress.lower()
+      if isDrained(dispatcher) { return }
+      // Each worker that goes to sleep raises it; so does a late producer's wake-up, in the end.
+      if !progress.wait(until: deadline) { return }
+    }
+  }
+
+  /// Whether nothing runs and nothing waits. True is final: outsiders are refused, and no worker did anything between
+  /// the two looks at the workers' rounds.
+  private func isDrained(_ dispatcher: DispatcherCore) -> Bool {
+    let before = dispatcher.workers.map { $0.counters.rounds.load(ordering: .sequentiallyConsistent) }
+    for worker in dispatcher.workers {
+      guard worker.sleep.load(ordering: .sequentiallyConsistent) == Worker.Sleep.sleeping, worker.mailbox.isEmpty
+      else { return false }
+      for level in 0..<3 where worker.ring(level).count > 0 { return false }
+    }
+    for global in dispatcher.globals where global.injection.count > 0 { return false }
+    var isEmpty = true
+    dispatcher.topology.forEachQueue { queue in
+      switch queue {
+      case let serial as SerialCore: isEmpty = isEmpty && serial.isDrained
+      case let thread as ThreadCore: isEmpty = isEmpty && thread.isDrained
+      default: break
+      }
+    }
+    let after = dispatcher.workers.map { $0.counters.rounds.load(ordering: .sequentiallyConsistent) }
+    return isEmpty && before == after
+  }
+
+  /// - Returns: the names of the threads that are held by a task.
+  private func stopThreads(_ dispatcher: DispatcherCore) -> [String] {
+    for worker in dispatcher.workers {
+      worker.custody.beginLeaving()
+      worker.poller?.wake()
+    }
+    var stuck: [String] = []
+    let end = monotonicNow() + Shutdown.grace
+    for worker in dispatcher.workers where !worker.thread(joinedBy: end) {
+      worker.abandon()
+      stuck.append(WorkerThread.name(dispatcher.name, worker.index))
+    }
+    return stuck
+  }
+
+  /// - Returns: how many tasks of users were left.
+  private func discard(_ dispatcher: DispatcherCore) -> Int {
+    var count = 0
+    for worker in dispatcher.workers { count += worker.discardRings() }
+    for global in dispatcher.globals { count += global.discardAll() }
+    for thread in dispatcher.threads { count += thread.discardAll() }
+    // Taken under the topology lock, as a queue that is on its way out must not be referred to without it; let go of
+    // afterwards, as what tasks captured is user code's, and may be the last reference to a queue.
+    var entries: [Entry] = []
+    dispatcher.topology.forEachQueue { queue in
+      if let serial = queue as? SerialCore { count += serial.takeAll(into: &entries) }
+    }
+    for entry in entries where entry.discard() { count += 1 }
+    for worker in dispatcher.workers { worker.drainIfStopped() }
+    return count
+  }
+
+  // MARK: Starting again
+
+  /// `Dispatcher.restart()`.
+  func restart(_ dispatcher: DispatcherCore) throws(DispatcherError) {
+    try lock.withLock { () throws(DispatcherError) in
+      guard dispatcher.isStopped else { throw .running(dispatcher: dispatcher.name) }
+      for worker in dispatcher.workers where worker.custody.isAbandoned { dispatcher.replace(worker) }
+      for worker in dispatcher.workers { worker.prepareToStart() }
+      for global in dispatcher.globals { global.injection.reopen() }
+      dispatcher.topology.forEachQueue { queue in
+        switch queue {
+        case let serial as SerialCore: serial.reopen()
+        case let thread as ThreadCore: thread.reopen()
+        default: break
+        }
+      }
+      try dispatcher.start()
+    }
+    for source in sources(of: dispatcher) {
+      source.restarted()
+      source.requestReconcile(nil)
+    }
+  }
+}
+
+/// What a shutdown gave up, as told to the error handler.
+public struct DiscardedWork: Error, Sendable, Hashable, CustomStringConvertible {
+  /// Tasks that were accepted and had not run at the deadline.
+  public let tasks: Int
+  /// Timers that were pending.
+  public let timers: Int
+  public var description: String { "the shutdown discarded \(tasks) tasks and dropped \(timers) timers" }
+}
+
+/// Something that can be raised again and again, for one thread that waits for it.
+final class Signal: @unchecked Sendable {
+  // Sound as Sendable: `lock` guards the waiter.
+  private let lock = Lock()
+  private var waiter = Waiter()
+
+  func raise() { lock.withLock { waiter }.signal() }
+  func lower() { lock.withLock { waiter = Waiter() } }
+  /// False if the time came first.
+  func wait(until deadline: Nanoseconds) -> Bool { lock.withLock { waiter }.wait(until: deadline) }
+}
+
+/// A thread of its own for a closure.
+enum Coordinator {
+  private final class Body {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+
+  static func start(_ run: @escaping @Sendable () -> Void) {
+    let body = Unmanaged.passRetained(Body(run)).toOpaque()
+    var thread = pthread_t()
+    var code: CInt = 0
+    // The system may be short of threads for a moment; a shutdown that was asked for must come.
+    for _ in 0..<1000 {
+      code = pthread_create(
+        &thread, nil,
+        { argument in
+          Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue().run()
+          return nil
+        }, body)
+      if code == 0 {
+        pthread_detach(thread)
+        return
+      }
+      sched_yield()
+    }
+    fatalError("HawtDispatch: no thread could be started for a shutdown: \(errorText(code))")
+  }
+}

@@ -1,0 +1,102 @@
+internal import Synchronization
+
+/// A block of slots in a `ChunkList`: a link, the number of its first slot in the list's history, and the slots.
+///
+/// Raw memory, because its words are reached by several threads at once and must stay where they are. Whoever holds a
+/// reserved, unconsumed slot keeps the chunk alive; the consumer frees it when all slots are consumed and the tail has
+/// left it, so no access is to freed memory (proof at `ChunkList`).
+struct Chunk {
+  static let capacity = 32
+  private static let headerBytes = 16
+  private static let slotBytes = 24
+  private static let bytes = headerBytes + capacity * slotBytes
+
+  let address: UnsafeMutableRawPointer
+
+  @inline(__always)
+  init(address: UnsafeMutableRawPointer) { self.address = address }
+
+  @inline(__always)
+  init?(bits: UInt) {
+    guard let pointer = UnsafeMutableRawPointer(bitPattern: bits) else { return nil }
+    address = pointer
+  }
+
+  /// A chunk with every tag empty.
+  static func allocate() -> Chunk {
+    let address = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 16)
+    address.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+    return Chunk(address: address)
+  }
+
+  func deallocate() { address.deallocate() }
+
+  @inline(__always) var bits: UInt { UInt(bitPattern: address) }
+
+  /// The chunk that follows, as bits; 0 until it is installed.
+  @inline(__always)
+  var next: UnsafeMutablePointer<Atomic<UInt>> { address.assumingMemoryBound(to: Atomic<UInt>.self) }
+
+  /// The number of the first slot in the history of the list. Written before the chunk is published.
+  @inline(__always)
+  var base: UInt {
+    get { address.load(fromByteOffset: 8, as: UInt.self) }
+    nonmutating set { address.storeBytes(of: newValue, toByteOffset: 8, as: UInt.self) }
+  }
+
+  /// A slot's tag, which publishes the two words behind it.
+  @inline(__always)
+  func tag(_ index: Int) -> UnsafeMutablePointer<Atomic<UInt>> {
+    (address + Chunk.headerBytes + index &* Chunk.slotBytes).assumingMemoryBound(to: Atomic<UInt>.self)
+  }
+
+  /// Writes the words of a slot that the caller has reserved, before its tag.
+  @inline(__always)
+  func write(_ entry: borrowing Entry, at index: Int) {
+    let slot = address + Chunk.headerBytes + index &* Chunk.slotBytes
+    slot.storeBytes(of: entry.first, toByteOffset: 8, as: UInt.self)
+    slot.storeBytes(of: entry.second, toByteOffset: 16, as: UInt.self)
+  }
+
+  /// Reads the words of a slot whose tag was read with acquire ordering.
+  @inline(__always)
+  func read(_ index: Int, tag: UInt) -> Entry {
+    let slot = address + Chunk.headerBytes + index &* Chunk.slotBytes
+    return Entry(
+      tag: tag, first: slot.load(fromByteOffset: 8, as: UInt.self),
+      second: slot.load(fromByteOffset: 16, as: UInt.self))
+  }
+}
+
+/// A worker's few spare chunks, so that queues which fall idle and fill again do not allocate. One thread: its
+/// worker's. Bounded, so that a burst gives its memory back.
+struct ChunkCache: ~Copyable {
+  private static let limit = 64
+  private var spare: UInt = 0
+  private var count = 0
+
+  /// A chunk with every tag empty, from the spare ones if there is one.
+  mutating func take() -> Chunk {
+    guard let chunk = Chunk(bits: spare) else { return Chunk.allocate() }
+    spare = chunk.next.pointee.load(ordering: .relaxed)
+    chunk.next.pointee.store(0, ordering: .relaxed)
+    count -= 1
+    return chunk
+  }
+
+  /// - Precondition: every tag of the chunk is empty again, and nobody else knows it.
+  mutating func give(_ chunk: Chunk) {
+    guard count < ChunkCache.limit else { return chunk.deallocate() }
+    chunk.next.pointee.store(spare, ordering: .relaxed)
+    spare = chunk.bits
+    count += 1
+  }
+
+  deinit {
+    var bits = spare
+    while let chunk = Chunk(bits: bits) {
+      bits = chunk.next.pointee.load(ordering: .relaxed)
+      chunk.deallocate()
+    }
+  }
+}

@@ -1,0 +1,273 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+
+/// A linearizable first-in, first-out list of entries: many producers, one consumer at a time (rule Q1).
+/// Modelled in `Conformance/Models/chunks.pml`.
+///
+///     tail   | chunk address (48) | closed (1) | index (15) |      one fetch-add reserves a slot for good
+///
+///     index < capacity    the slot is mine: write the words, then publish the tag
+///     index = capacity    I install the next chunk, with my entry published in its slot 0,
+///                         then move the tail to (next, 1), then link it from the old chunk
+///     index > capacity    somebody is installing: read the tail again, then reserve again
+///
+/// A null chunk has capacity 0, so that the first producer of an idle list installs; it is linked from `first`.
+/// The consumer gives the chunk of an empty list back by one compare-and-exchange of the tail from (chunk, all
+/// consumed) to (null, 0), which fails if anything has been reserved.
+///
+/// - Why nobody touches a freed chunk. A producer touches the chunk in which it has a slot, or whose successor it
+///   installs. The consumer frees a chunk when each slot is consumed *and* the successor is linked (the installer's last
+///   access), or by the exchange above, which proves that no slot is reserved and no one installs.
+/// - Why nothing is lost. A producer publishes (sequentially consistent), *then* looks at the queue's state; the consumer
+///   of a list that it found empty clears the state, *then* looks whether a first chunk has been linked (sequentially
+///   consistent as well). Either the producer sees the cleared state and schedules, or the consumer sees the link.
+/// - Why nobody spins. A slot (or link) that is reserved and not yet published is *marked* by the consumer, which then
+///   leaves; the producer's exchange finds the mark and answers `.acceptedAwaited`: the queue must be poked.
+/// - Closed (rule L3): the fetch-add that reserves also tells whether the list was closed before; the slot of a
+///   refused submission is filled with a void entry. So each submission is decided at one point of time.
+struct ChunkList: ~Copyable {
+  private static let closedBit: UInt64 = 1 << 15
+  private static let indexMask: UInt64 = closedBit - 1
+
+  private let tail = Atomic<UInt64>(0)
+  /// The first chunk after the list was empty: the link of the null chunk.
+  private let first = Atomic<UInt>(0)
+  /// The chunk that holds the next entry, or null. The consumer's alone.
+  private let head = Atomic<UInt>(0)
+  /// How many entries have been consumed, ever. Written by the consumer alone.
+  private let consumed = Atomic<UInt>(0)
+  /// How many threads are reading `depth`: chunks are not freed meanwhile.
+  private let readers = Atomic<UInt32>(0)
+
+  /// What the consumer writes over an empty tag or link on which it stops.
+  private static let awaited = Entry.Kind.awaited
+
+  /// What became of an entry that was pushed.
+  enum Push { case accepted, acceptedAwaited, refused }
+
+  /// What a consumer that found nothing to pop may do.
+  enum Settled {
+    /// The list is empty and has given its chunk back; look at `isLinked` after clearing the state.
+    case empty
+    /// An entry has come meanwhile: go on.
+    case arrived
+    /// The oldest entry is not published yet; its producer will poke.
+    case awaiting
+  }
+
+  /// What a fetch-add of the tail gave.
+  private struct Reservation {
+    let word: UInt64
+    var chunk: Chunk? { Chunk(bits: UInt(word >> 16)) }
+    var index: Int { Int(word & indexMask) }
+    var isClosed: Bool { word & closedBit != 0 }
+    static func word(_ chunk: Chunk, index: Int) -> UInt64 { UInt64(chunk.bits) << 16 | UInt64(index) }
+  }
+
+  // MARK: Producers
+
+  /// Appends an entry. Any thread; constant time but for the allocation of a chunk.
+  ///
+  /// - Parameter isOutside: whether a closed list refuses it.
+  @inline(__always)
+  func push(_ entry: Entry, isOutside: Bool, worker: Worker?) -> Push {
+    // Sequentially consistent: the reservation is the point at which the submission happens (rule Q1), and it must
+    // come before the producer's later look at the queue's state.
+    let got = Reservation(word: tail.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue)
+    if got.index < Chunk.capacity, let chunk = got.chunk, !got.isClosed {
+      return publish(entry, in: chunk, at: got.index)
+    }
+    return pushSlowly(entry, got, isOutside: isOutside, worker: worker)
+  }
+
+  @inline(__always)
+  private func publish(_ entry: Entry, in chunk: Chunk, at index: Int) -> Push {
+    chunk.write(entry, at: index)
+    // Releases the words to the consumer; sequentially consistent for "why nothing is lost".
+    let old = chunk.tag(index).pointee.exchange(entry.tag, ordering: .sequentiallyConsistent)
+    return old == Entry.Kind.empty ? .accepted : .acceptedAwaited
+  }
+
+  @inline(never)
+  private func pushSlowly(_ entry: Entry, _ first: Reservation, isOutside: Bool, worker: Worker?) -> Push {
+    var got = first
+    while true {
+      let refused = got.isClosed && isOutside
+      let capacity = got.chunk == nil ? 0 : Chunk.capacity
+      if got.index <= capacity {
+        let published = refused ? Entry.void : entry
+        if refused { _ = entry.discard() }
+        if let chunk = got.chunk, got.index < capacity {
+          let result = publish(published, in: chunk, at: got.index)
+          // A void entry must be consumed too, or the list would never be empty: the caller schedules the queue.
+          return refused ? .refused : result
+        }
+        let result = install(published, after: got.chunk, worker: worker)
+        return refused ? .refused : result
+      }
+      awaitInstaller()
+      got = Reservation(word: tail.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue)
+    }
+  }
+
+  /// Appends a chunk whose first entry is `entry`. The caller has reserved the index that is the capacity.
+  private func install(_ entry: Entry, after previous: Chunk?, worker: Worker?) -> Push {
+    let chunk = worker?.takeChunk() ?? Chunk.allocate()
+    // Nobody consumes before the link below, so `consumed` is the number of this chunk's first slot if none is before.
+    chunk.base = previous.map { $0.base &+ UInt(Chunk.capacity) } ?? consumed.load(ordering: .relaxed)
+    chunk.write(entry, at: 0)
+    chunk.tag(0).pointee.store(entry.tag, ordering: .relaxed)
+    var word = tail.load(ordering: .relaxed)
+    while true {
+      let moved = Reservation.word(chunk, index: 1) | (word & ChunkList.closedBit)
+      // Releases the cleared tags of the new chunk to the producers that reserve in it.
+      let (done, seen) = tail.weakCompareExchange(
+        expected: word, desired: moved, ordering: .sequentiallyConsistent)
+      if done { break }
+      word = seen
+    }
+    // Releases the chunk to the consumer; sequentially consistent as every publication is.
+    guard let previous else {
+      first.store(chunk.bits, ordering: .sequentiallyConsistent)
+      return .accepted
+    }
+    let old = previous.next.pointee.exchange(chunk.bits, ordering: .sequentiallyConsistent)
+    return old == 0 ? .accepted : .acceptedAwaited
+  }
+
+  /// Waits for the few instructions in which another producer installs a chunk.
+  private func awaitInstaller() {
+    var spins = 0
+    while true {
+      let now = Reservation(word: tail.load(ordering: .relaxed))
+      if now.index <= (now.chunk == nil ? 0 : Chunk.capacity) { return }
+      spins += 1
+      if spins < 64 { hawt_pause() } else { sched_yield() }
+    }
+  }
+
+  // MARK: The consumer
+
+  /// Takes the oldest entry; `.empty` if there is none, or if it is reserved and not yet published. The caller is the
+  /// consumer.
+  @inline(__always)
+  func pop(worker: Worker?) -> Entry {
+    let number = consumed.load(ordering: .relaxed)
+    if let chunk = Chunk(bits: head.load(ordering: .relaxed)) {
+      let index = Int(number &- chunk.base)
+      if index < Chunk.capacity {
+        // Acquires the words that the producer wrote.
+        let tag = chunk.tag(index).pointee.load(ordering: .acquiring)
+        guard tag > ChunkList.awaited else { return .empty }
+        return take(tag, chunk, index, number)
+      }
+    }
+    return popAcrossChunks(number, worker: worker)
+  }
+
+  @inline(__always)
+  private func take(_ tag: UInt, _ chunk: Chunk, _ index: Int, _ number: UInt) -> Entry {
+    let entry = chunk.read(index, tag: tag)
+    // Relaxed: the chunk is handed on by a releasing operation before anybody reads the tag again.
+    chunk.tag(index).pointee.store(Entry.Kind.empty, ordering: .relaxed)
+    // Releases nothing: `depth` takes it as a snapshot.
+    consumed.store(number &+ 1, ordering: .relaxed)
+    return entry
+  }
+
+  @inline(never)
+  private func popAcrossChunks(_ number: UInt, worker: Worker?) -> Entry {
+    let old = Chunk(bits: head.load(ordering: .relaxed))
+    // Acquires what the installer wrote.
+    let bits = old.map { $0.next.pointee.load(ordering: .acquiring) } ?? first.load(ordering: .acquiring)
+    guard bits > ChunkList.awaited, let chunk = Chunk(bits: bits) else { return .empty }
+    head.store(bits, ordering: .relaxed)
+    if let old { recycle(old, worker: worker) } else { first.store(0, ordering: .relaxed) }
+    let tag = chunk.tag(0).pointee.load(ordering: .acquiring)
+    return take(tag, chunk, 0, number)
+  }
+
+  /// Whether the oldest entry is there to be popped. The caller is the consumer. False also if the entry is reserved
+  /// and not yet published.
+  func hasReady() -> Bool {
+    // Sequentially consistent: pairs with the publication, as a worker asks this after it announced its sleep.
+    guard let chunk = Chunk(bits: head.load(ordering: .relaxed)) else { return isLinked }
+    let index = Int(consumed.load(ordering: .relaxed) &- chunk.base)
+    guard index < Chunk.capacity else {
+      return chunk.next.pointee.load(ordering: .sequentiallyConsistent) > ChunkList.awaited
+    }
+    return chunk.tag(index).pointee.load(ordering: .sequentiallyConsistent) > ChunkList.awaited
+  }
+
+  /// Whether an empty list has been given a first chunk. Any thread: it touches no chunk.
+  @inline(__always)
+  var isLinked: Bool { first.load(ordering: .sequentiallyConsistent) != 0 }
+
+  /// To be called by the consumer when `pop` gave nothing: gives the chunk of an empty list back, or marks what is to
+  /// be awaited.
+  @inline(__always)
+  func settle(worker: Worker?) -> Settled {
+    guard let chunk = Chunk(bits: head.load(ordering: .relaxed)) else { return .empty }
+    let word = tail.load(ordering: .relaxed)
+    let got = Reservation(word: word)
+    let index = Int(consumed.load(ordering: .relaxed) &- chunk.base)
+    if got.chunk?.bits == chunk.bits, got.index == index {
+      let (done, _) = tail.compareExchange(
+        expected: word, desired: word & ChunkList.closedBit, ordering: .sequentiallyConsistent)
+      if done {
+        head.store(0, ordering: .relaxed)
+        recycle(chunk, worker: worker)
+        return .empty
+      }
+    }
+    let awaitedWord = index < Chunk.capacity ? chunk.tag(index) : chunk.next
+    let (marked, seen) = awaitedWord.pointee.compareExchange(
+      expected: 0, desired: ChunkList.awaited, ordering: .sequentiallyConsistent)
+    return marked || seen == ChunkList.awaited ? .awaiting : .arrived
+  }
+
+  private func recycle(_ chunk: Chunk, worker: Worker?) {
+    // A reader of `depth` may still look at the chunk that the tail pointed to. One that comes after this look finds
+    // the tail elsewhere; one that came before is counted (both sequentially consistent).
+    while readers.load(ordering: .sequentiallyConsistent) != 0 { sched_yield() }
+    chunk.next.pointee.store(0, ordering: .relaxed)
+    if let worker { worker.giveChunk(chunk) } else { chunk.deallocate() }
+  }
+
+  // MARK: Everybody
+
+  /// How many entries wait. A snapshot; constant time.
+  var depth: Int {
+    readers.wrappingAdd(1, ordering: .sequentiallyConsistent)
+    defer { readers.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
+    let got = Reservation(word: tail.load(ordering: .sequentiallyConsistent))
+    guard let chunk = got.chunk else { return got.index }
+    let end = chunk.base &+ UInt(min(got.index, Chunk.capacity + 1))
+    return max(0, Int(bitPattern: end &- consumed.load(ordering: .relaxed)))
+  }
+
+  /// From now on, submissions from outside are refused (rule L3).
+  func close() { tail.bitwiseOr(ChunkList.closedBit, ordering: .sequentiallyConsistent) }
+
+  /// Ends `close()`.
+  func reopen() { tail.bitwiseAnd(~ChunkList.closedBit, ordering: .sequentiallyConsistent) }
+
+  /// Whether nothing is in it, not even a reserved slot. A snapshot.
+  var isEmpty: Bool { depth == 0 }
+
+  deinit {
+    // The owner is going: nobody else has a reference. What is left was accepted by a dispatcher that is gone too.
+    var bits = head.load(ordering: .relaxed)
+    if bits == 0 { bits = first.load(ordering: .relaxed) }
+    while let chunk = Chunk(bits: bits) {
+      for index in 0..<Chunk.capacity {
+        let tag = chunk.tag(index).pointee.load(ordering: .relaxed)
+        if tag > ChunkList.awaited { _ = chunk.read(index, tag: tag).discard() }
+      }
+      bits = chunk.next.pointee.load(ordering: .relaxed)
+      chunk.deallocate()
+      if bits == ChunkList.awaited { break }
+    }
+  }
+}

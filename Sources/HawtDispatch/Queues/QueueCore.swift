@@ -1,0 +1,128 @@
+internal import Synchronization
+
+/// What all queues are inside. The public queue types are references to one of these.
+class QueueCore: @unchecked Sendable {
+  // Sound as Sendable: every field is constant, atomic, or guarded by the dispatcher's topology lock as it says.
+
+  /// A serial core keeps its dispatcher alive by a reference of its own; root cores are owned by it, and get it after
+  /// their creation, before anybody else knows them.
+  private final let owner: OwnerReference
+  final let label: String
+  final let targetKind: Target.Kind
+  /// What most queues never need, made at the first use: a `QueueExtras`, owned.
+  private final let extrasWord = Atomic<UInt>(0)
+
+  init(dispatcher: DispatcherCore?, label: String, kind: Target.Kind) {
+    owner = OwnerReference(dispatcher)
+    self.label = label
+    targetKind = kind
+  }
+
+  @inline(__always) final var dispatcher: DispatcherCore { owner.value }
+  final func adopt(_ dispatcher: DispatcherCore) { owner.set(dispatcher) }
+
+  /// The extras if there are any.
+  final var existingExtras: QueueExtras? {
+    // Acquires what the maker initialized.
+    guard let pointer = UnsafeRawPointer(bitPattern: extrasWord.load(ordering: .acquiring)) else { return nil }
+    return Unmanaged<QueueExtras>.fromOpaque(pointer).takeUnretainedValue()
+  }
+
+  /// The extras, made if there are none. Any thread.
+  final var extras: QueueExtras {
+    if let existing = existingExtras { return existing }
+    let made = Unmanaged.passRetained(QueueExtras(queue: self))
+    let (done, _) = extrasWord.compareExchange(
+      expected: 0, desired: UInt(bitPattern: made.toOpaque()), ordering: .acquiringAndReleasing)
+    if !done { made.release() }
+    return existingExtras!
+  }
+
+  deinit {
+    if let pointer = UnsafeRawPointer(bitPattern: extrasWord.load(ordering: .acquiring)) {
+      Unmanaged<QueueExtras>.fromOpaque(pointer).release()
+    }
+  }
+
+  /// Takes a user's entry: `Submission.accepted`, or refused and discarded.
+  func submit(_ entry: Entry) -> Submission { fatalError("QueueCore.submit is abstract") }
+  /// Takes an entry of the library's own, which is never refused. `worker`: the calling one, of this dispatcher.
+  func enqueue(_ entry: Entry, worker: Worker?) { fatalError("QueueCore.enqueue is abstract") }
+  /// How many entries wait.
+  var depth: Int { fatalError("QueueCore.depth is abstract") }
+  /// Its place among the roots of its dispatcher: thread queues first.
+  var rootIndex: Int { fatalError("queue '\(label)' is no root") }
+  /// A new public reference to this queue.
+  func makeHandle() -> any Queue { fatalError("QueueCore.makeHandle is abstract") }
+
+  /// Whether the calling thread is running this queue, in any frame (rule Q7).
+  final var isExecuting: Bool {
+    guard let worker = Worker.current, worker.dispatcher === dispatcher else { return false }
+    return worker.isExecuting(self)
+  }
+}
+
+/// What a queue has only if somebody asks for it.
+final class QueueExtras: @unchecked Sendable {
+  // Sound as Sendable: `lock` guards `specifics` and `groups`; the topology lock guards the rest.
+  let lock = Lock()
+  private unowned(unsafe) let queue: QueueCore
+  private var specifics: [ObjectIdentifier: any Sendable] = [:]
+  private var groups: (continuous: TimerGroup?, suspending: TimerGroup?) = (nil, nil)
+
+  /// The sources that target the queue, linked through `nextOfQueue`. Guarded by the topology lock.
+  var firstSource: Unmanaged<SourceBase>?
+  /// The retarget that is under way and has a completion to call. Guarded by the topology lock.
+  var retarget: RetargetCompletion?
+  /// The worker of an unpinned tree's sources and timers, kept in the extras of the tree's top queue (rule M9).
+  /// Guarded by the topology lock.
+  var home: Int?
+
+  /// How many entries a shutdown gave up that the thread it abandoned in the queue has still to discard.
+  let doomed = Atomic<Int>(0)
+
+  init(queue: QueueCore) { self.queue = queue }
+
+  func setSpecific<Value: Sendable>(_ key: QueueKey<Value>, _ value: Value?) {
+    // The old value is released after the lock: its deinit is user code.
+    let old = lock.withLock { () -> (any Sendable)? in
+      let identifier = ObjectIdentifier(key)
+      let old = specifics[identifier]
+      if let value { specifics[identifier] = SpecificValue(key: key, value: value) } else { specifics[identifier] = nil }
+      return old
+    }
+    _ = old
+  }
+
+  func specific<Value: Sendable>(_ key: QueueKey<Value>) -> Value? {
+    let found = lock.withLock { specifics[ObjectIdentifier(key)] }
+    return (found as? SpecificValue<Value>)?.value
+  }
+
+  /// The timers of the queue on a clock, made at the first use.
+  func timers(_ clock: TimerClock) -> TimerGroup {
+    lock.withLock {
+      switch clock {
+      case .continuous:
+        if let group = groups.continuous { return group }
+        let group = TimerGroup(queue: queue, clock: clock)
+        groups.continuous = group
+        return group
+      case .suspending:
+        if let group = groups.suspending { return group }
+        let group = TimerGroup(queue: queue, clock: clock)
+        groups.suspending = group
+        return group
+      }
+    }
+  }
+
+  /// The timer groups that exist.
+  var existingTimers: (TimerGroup?, TimerGroup?) { lock.withLock { (groups.continuous, groups.suspending) } }
+
+  /// Keeps its key alive, so that the key's address names no other key meanwhile.
+  private struct SpecificValue<Value: Sendable>: Sendable {
+    let key: QueueKey<Value>
+    let value: Value
+  }
+}

@@ -1,0 +1,79 @@
+internal import Glibc
+
+/// What the three kinds of queue have in common, for their public faces.
+enum QueueFunctions {
+  static func post(_ item: WorkItem, to core: QueueCore) -> Submission { core.submit(Entry(item.core)) }
+
+  static func arm(
+    _ core: QueueCore, _ delay: Duration, _ clock: TimerClock, _ leeway: Duration,
+    _ task: @escaping @Sendable () throws -> Void
+  ) -> TimerHandle {
+    _ = core.dispatcher.enter(core)
+    guard core.dispatcher.servesTimers else { return TimerHandle(refused: .shutDown) }
+    let group = core.extras.timers(clock)
+    let timer = OneShotTimer(group: group, queue: core, Job(run: task))
+    let armed = group.arm(timer, at: clock.deadline(after: delay))
+    return armed ? TimerHandle(timer) : TimerHandle(refused: .shutDown)
+  }
+
+  static func sync<Value: Sendable>(_ core: QueueCore, _ body: @Sendable () throws -> Value) throws -> Value {
+    _ = core.dispatcher.enter(core)
+    if let worker = Worker.current {
+      let on = worker.currentQueue?.label ?? ""
+      fatalError(
+        "sync on queue '\(core.label)' was called on a worker, in queue '\(on)': waiting would hold the worker; "
+          + "use async and continue in another task")
+    }
+    let result = SyncResult<Value>()
+    // The closure does not outlive this call: `wait` returns only after it has run or was let go of.
+    try withoutActuallyEscaping(body) { body in
+      let call = SyncCall(result: result)
+      let submission = core.submit(
+        Entry(
+          Job {
+            do { result.outcome = .success(try body()) } catch { result.outcome = .failure(error) }
+            _ = call
+          }))
+      if case .refused(let refusal) = submission {
+        throw DispatcherError.refused(queue: core.label, refusal)
+      }
+    }
+    result.waiter.wait()
+    guard let outcome = result.outcome else { throw DispatcherError.discarded(queue: core.label) }
+    return try outcome.get()
+  }
+
+  static func assertExecuting(_ core: QueueCore, _ file: StaticString, _ line: UInt) {
+    if !core.isExecuting { failAssertion(core, expected: true, file, line) }
+  }
+
+  static func assertNotExecuting(_ core: QueueCore, _ file: StaticString, _ line: UInt) {
+    if core.isExecuting { failAssertion(core, expected: false, file, line) }
+  }
+
+  @inline(never)
+  private static func failAssertion(
+    _ core: QueueCore, expected: Bool, _ file: StaticString, _ line: UInt
+  ) -> Never {
+    let current = Worker.current?.currentQueue.map { "queue '\($0.label)'" } ?? "no queue (a foreign thread)"
+    let text =
+      expected
+      ? "expected to run on queue '\(core.label)', but runs on \(current)"
+      : "expected not to run on queue '\(core.label)', but does; the innermost queue is \(current)"
+    fatalError(text, file: file, line: line)
+  }
+}
+
+/// What a waiting `sync` gets. Written by the task, read after the waiter was signalled.
+private final class SyncResult<Value: Sendable>: @unchecked Sendable {
+  // Sound as Sendable: the waiter's lock orders the write before the read.
+  let waiter = Waiter()
+  var outcome: Result<Value, any Error>?
+}
+
+/// Signals when it goes: after the task has run, or when it was discarded (rule L3).
+private final class SyncCall<Value: Sendable>: Sendable {
+  private let result: SyncResult<Value>
+  init(result: SyncResult<Value>) { self.result = result }
+  deinit { result.waiter.signal() }
+}

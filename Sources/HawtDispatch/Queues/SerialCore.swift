@@ -1,0 +1,339 @@
+internal import Synchronization
+
+/// A serial queue inside: the state word (drawn in `SerialState`), the list of entries, the target, and its place in the
+/// tree of targets.
+final class SerialCore: QueueCore, @unchecked Sendable {
+  // Sound as Sendable: constant or atomic fields, a list made for concurrent use, and links that the topology lock guards.
+
+  private let state = Atomic<UInt64>(0)
+  private let list = ChunkList()
+  let target: Target
+  /// How many public references there are (rule Q6).
+  private let handles = Atomic<Int>(0)
+  /// Its bound, if it has one: a `Bound`, owned for the queue's life.
+  private let bound: Bound?
+
+  /// The other children of its target, and its own first child. Guarded by the topology lock, unowned: a queue unlinks
+  /// itself before it goes, and a child keeps its target alive.
+  var nextSibling: Unmanaged<SerialCore>?
+  var previousSibling: Unmanaged<SerialCore>?
+  var firstChild: Unmanaged<SerialCore>?
+  /// Whether the topology knows it.
+  var isLinked = false
+
+  init(dispatcher: DispatcherCore, label: String, target: QueueCore, limit: QueueLimit?) {
+    self.target = Target(target)
+    bound = limit.map { Bound($0) }
+    super.init(dispatcher: dispatcher, label: label, kind: .serial)
+    _ = Unmanaged.passUnretained(dispatcher).retain()
+  }
+
+  deinit {
+    dispatcher.topology.unlink(self)
+    Unmanaged.passUnretained(dispatcher).release()
+  }
+
+  override var depth: Int { list.depth }
+  override func makeHandle() -> any Queue { SerialQueue(self) }
+
+  // MARK: Submitting
+
+  @inline(__always)
+  override func submit(_ entry: Entry) -> Submission {
+    let worker = dispatcher.enter(self)
+    if let bound, !bound.admit() {
+      _ = entry.discard()
+      return .refused(.queueFull(limit: bound.limit.maximum))
+    }
+    let result = list.push(bound == nil ? entry : entry.counted, isOutside: worker == nil, worker: worker)
+    if result == .accepted {
+      ensureScheduled(worker)
+      return .accepted
+    }
+    return submitSlowly(result, worker)
+  }
+
+  @inline(never)
+  private func submitSlowly(_ result: ChunkList.Push, _ worker: Worker?) -> Submission {
+    if result == .acceptedAwaited {
+      poke(worker)
+      return .accepted
+    }
+    // The void entry in the reserved slot must be consumed, or the list would never be empty.
+    poke(worker)
+    _ = bound?.consumed()
+    return .refused(.shutDown)
+  }
+
+  override func enqueue(_ entry: Entry, worker: Worker?) {
+    if list.push(entry, isOutside: false, worker: worker) == .accepted {
+      ensureScheduled(worker)
+    } else {
+      poke(worker)
+    }
+  }
+
+  /// Makes somebody responsible for the entry that the caller has published.
+  @inline(__always)
+  private func ensureScheduled(_ worker: Worker?) {
+    // Sequentially consistent: it must come after the publication; see "why nothing is lost" at `ChunkList`.
+    let seen = state.load(ordering: .sequentiallyConsistent)
+    if seen & SerialState.scheduled == 0 { schedule(seen, worker) }
+  }
+
+  private func schedule(_ first: UInt64, _ worker: Worker?) {
+    var seen = first
+    while seen & SerialState.scheduled == 0 {
+      // Acquires the target that belongs to the epoch; releases to the runner what the producer did.
+      let (done, now) = state.compareExchange(
+        expected: seen, desired: seen | SerialState.scheduled, ordering: .sequentiallyConsistent)
+      if done {
+        let was = SerialState(seen)
+        if !was.isSuspended { pushToTarget(epoch: was.epoch, worker) }
+        return
+      }
+      seen = now
+    }
+  }
+
+  /// Tells the queue that an entry on which its consumer stopped is published now.
+  private func poke(_ worker: Worker?) {
+    var seen = state.load(ordering: .sequentiallyConsistent)
+    while seen & SerialState.running != 0 {
+      let (done, now) = state.compareExchange(
+        expected: seen, desired: seen | SerialState.poked, ordering: .sequentiallyConsistent)
+      if done { return }
+      seen = now
+    }
+    schedule(seen, worker)
+  }
+
+  private func pushToTarget(epoch: UInt32, _ worker: Worker?) {
+    target.push(Entry(self, epoch: epoch), worker: worker)
+  }
+
+  // MARK: Running
+
+  /// Runs the queue on the calling worker, if the entry is valid, until it is empty, its time is over, or it has to
+  /// leave. Constant stack for each level of nesting.
+  @inline(__always)
+  func run(epoch: UInt32, on worker: Worker) {
+    var seen = state.load(ordering: .relaxed)
+    while true {
+      let was = SerialState(seen)
+      guard was.epoch == epoch, was.has(SerialState.scheduled), !was.has(SerialState.running), !was.isSuspended
+      else { return }
+      let taken = (seen & ~SerialState.runnerMask) | SerialState.running
+        | UInt64(worker.index) << SerialState.runnerShift
+      // Acquires what the former runner and the producers released.
+      let (done, now) = state.weakCompareExchange(
+        expected: seen, desired: taken, ordering: .acquiringAndReleasing)
+      if done { break }
+      seen = now
+    }
+    worker.push(frame: self)
+    drain(worker)
+    worker.popFrame()
+  }
+
+  @inline(__always)
+  private func drain(_ worker: Worker) {
+    while true {
+      if worker.mustLeave { return leaveUnfinished(worker) }
+      let entry = list.pop(worker: worker)
+      if entry.kind == Entry.Kind.empty {
+        if leaveEmpty(worker) { return }
+        continue
+      }
+      if let bound, entry.isCounted, bound.consumed() { worker.callLowWater(bound) }
+      worker.execute(entry)
+    }
+  }
+
+  /// Leaves with entries still there: hands the queue on.
+  private func leaveUnfinished(_ worker: Worker) {
+    if worker.custody.isAbandoned { discardDoomed() }
+    var seen = state.load(ordering: .relaxed)
+    while true {
+      let gone = seen & ~(SerialState.running | SerialState.runnerMask | SerialState.poked | SerialState.moving)
+      // Releases what the tasks did to the next runner; acquires the target of a new epoch.
+      let (done, now) = state.weakCompareExchange(
+        expected: seen, desired: gone, ordering: .acquiringAndReleasing)
+      if done { break }
+      seen = now
+    }
+    let was = SerialState(seen)
+    if !was.isSuspended { pushToTarget(epoch: was.epoch, worker) }
+    if was.has(SerialState.moving) { dispatcher.topology.left(self, epoch: was.epoch) }
+  }
+
+  /// Leaves an empty list. False if an entry came meanwhile.
+  @inline(__always)
+  private func leaveEmpty(_ worker: Worker) -> Bool {
+    let settled = list.settle(worker: worker)
+    if settled == .arrived { return false }
+    var seen = state.load(ordering: .relaxed)
+    while true {
+      if seen & SerialState.poked != 0 {
+        let (done, now) = state.weakCompareExchange(
+          expected: seen, desired: seen & ~SerialState.poked, ordering: .acquiringAndReleasing)
+        if done { return false }
+        seen = now
+        continue
+      }
+      let gone = seen & ~(SerialState.running | SerialState.scheduled | SerialState.runnerMask | SerialState.moving)
+      // Sequentially consistent: comes before the look at the list below.
+      let (done, now) = state.weakCompareExchange(
+        expected: seen, desired: gone, ordering: .sequentiallyConsistent)
+      if done { break }
+      seen = now
+    }
+    if settled == .empty, list.isLinked { ensureScheduled(worker) }
+    if seen & SerialState.moving != 0 { dispatcher.topology.left(self, epoch: SerialState(seen).epoch) }
+    return true
+  }
+
+  // MARK: Suspending
+
+  func suspend() {
+    _ = dispatcher.enter(self)
+    var seen = state.load(ordering: .relaxed)
+    while true {
+      precondition(
+        SerialState(seen).suspendCount < SerialState.suspendLimit,
+        "SerialQueue '\(label)': suspended \(SerialState.suspendLimit) times without a resume; that is the limit")
+      let (done, now) = state.weakCompareExchange(
+        expected: seen, desired: seen + SerialState.suspendUnit, ordering: .sequentiallyConsistent)
+      if done { break }
+      seen = now
+    }
+    interruptRunner(SerialState(seen))
+  }
+
+  func resume() {
+    let worker = dispatcher.enter(self)
+    var seen = state.load(ordering: .relaxed)
+    var pushes = false
+    while true {
+      let was = SerialState(seen)
+      guard was.suspendCount > 0 else {
+        fatalError("SerialQueue '\(label)': resumed more often than it was suspended; balance each resume() with a suspend()")
+      }
+      var next = seen - SerialState.suspendUnit
+      pushes = was.suspendCount == 1 && was.has(SerialState.scheduled) && !was.has(SerialState.running)
+      // A new epoch voids the entry that may still stand in the target from before the suspension.
+      if pushes { next &+= SerialState.epochUnit }
+      let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
+      if done {
+        seen = next
+        break
+      }
+      seen = now
+    }
+    if pushes { pushToTarget(epoch: SerialState(seen).epoch, worker) }
+  }
+
+  /// Tells the worker that runs the queue to look at it at the next task boundary.
+  private func interruptRunner(_ was: SerialState) {
+    if was.has(SerialState.running) { dispatcher.workers[was.runner].interrupt() }
+  }
+
+  // MARK: Retargeting (the topology lock is held, the target published)
+
+  /// Raises the epoch and hands the queue to its new target.
+  /// - Returns: the new epoch if the queue is running, so that the move completes when the runner leaves.
+  func raiseEpoch(_ worker: Worker?) -> UInt32? {
+    var seen = state.load(ordering: .relaxed)
+    var next = seen
+    while true {
+      next = seen &+ SerialState.epochUnit
+      if seen & SerialState.running != 0 { next |= SerialState.moving }
+      // Releases the target with the epoch; acquires to read the flags.
+      let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
+      if done { break }
+      seen = now
+    }
+    let was = SerialState(seen)
+    if was.has(SerialState.running) {
+      interruptRunner(was)
+      return SerialState(next).epoch
+    }
+    if was.has(SerialState.scheduled), !was.isSuspended {
+      pushToTarget(epoch: SerialState(next).epoch, worker)
+    }
+    return nil
+  }
+
+  // MARK: Lifetime
+
+  func addHandle() { handles.wrappingAdd(1, ordering: .relaxed) }
+
+  /// A public reference went. With the last one, a suspension counts no longer (rule Q6).
+  func dropHandle() {
+    // Acquires and releases, as the last drop must come after what the other holders did.
+    guard handles.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 else { return }
+    var seen = state.load(ordering: .relaxed)
+    while true {
+      let was = SerialState(seen)
+      guard was.suspendCount > 0 else { return }
+      let pushes = was.has(SerialState.scheduled) && !was.has(SerialState.running)
+      var next = seen & ~(SerialState.suspendLimit * SerialState.suspendUnit)
+      if pushes { next &+= SerialState.epochUnit }
+      let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
+      if done {
+        if pushes { pushToTarget(epoch: SerialState(next).epoch, Worker.current(of: dispatcher)) }
+        return
+      }
+      seen = now
+    }
+  }
+
+  var snapshot: QueueState {
+    let now = SerialState(state.load(ordering: .relaxed))
+    if now.has(SerialState.running) { return .running }
+    if now.isSuspended { return .suspended(count: Int(now.suspendCount)) }
+    return now.has(SerialState.scheduled) ? .scheduled : .idle
+  }
+
+  // MARK: Shutdown
+
+  func close() { list.close() }
+  func reopen() { list.reopen() }
+  var isDrained: Bool { list.isEmpty && state.load(ordering: .sequentiallyConsistent) & SerialState.running == 0 }
+
+  /// Takes every entry out, without running it. The dispatcher has no worker left that could run the queue, but perhaps
+  /// one that was abandoned in a task of this queue: that one discards them when it leaves, and they count now.
+  /// - Returns: how many the abandoned thread will discard.
+  func takeAll(into entries: inout [Entry]) -> Int {
+    if state.load(ordering: .sequentiallyConsistent) & SerialState.running != 0 {
+      let doomed = list.depth
+      extras.doomed.store(doomed, ordering: .releasing)
+      return doomed
+    }
+    while true {
+      let entry = list.pop(worker: nil)
+      if entry.kind == Entry.Kind.empty { break }
+      if entry.isCounted { _ = bound?.consumed() }
+      entries.append(entry)
+    }
+    _ = list.settle(worker: nil)
+    // Entries of this queue may stand in targets that were discarded: the next submission schedules afresh.
+    var seen = state.load(ordering: .relaxed)
+    while true {
+      let next = (seen & ~(SerialState.scheduled | SerialState.poked)) &+ SerialState.epochUnit
+      let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
+      if done { return 0 }
+      seen = now
+    }
+  }
+
+  /// The thread that was abandoned in a task of this queue is still its consumer.
+  private func discardDoomed() {
+    guard let doomed = existingExtras?.doomed.exchange(0, ordering: .acquiring) else { return }
+    for _ in 0..<doomed {
+      let entry = list.pop(worker: nil)
+      if entry.isCounted { _ = bound?.consumed() }
+      _ = entry.discard()
+    }
+  }
+}

@@ -1,0 +1,60 @@
+/// A worker's own queue inside: a list whose only consumer is that worker's thread.
+final class ThreadCore: QueueCore, @unchecked Sendable {
+  // Sound as Sendable: constants, and a list made for concurrent use.
+  let index: Int
+  private let list = ChunkList()
+
+  init(dispatcherName: String, index: Int) {
+    self.index = index
+    super.init(dispatcher: nil, label: "\(dispatcherName).thread-\(index)", kind: .thread)
+  }
+
+  override var rootIndex: Int { index }
+  override var depth: Int { list.depth }
+  override func makeHandle() -> any Queue { ThreadQueue(self) }
+
+  override func submit(_ entry: Entry) -> Submission {
+    let worker = dispatcher.enter(self)
+    let result = list.push(entry, isOutside: worker == nil, worker: worker)
+    // Also when refused: the void entry is to be consumed.
+    if worker?.index != index { dispatcher.workers[index].wakeIfAsleep() }
+    return result == .refused ? .refused(.shutDown) : .accepted
+  }
+
+  override func enqueue(_ entry: Entry, worker: Worker?) {
+    _ = list.push(entry, isOutside: false, worker: worker)
+    // A worker's own push needs no wake-up: it looks at the list before it sleeps.
+    if worker?.index != index { dispatcher.workers[index].wakeIfAsleep() }
+  }
+
+  // MARK: Its worker's
+
+  @inline(__always)
+  func pop(_ worker: Worker) -> Entry { list.pop(worker: worker) }
+
+  /// Gives the memory of an empty list back.
+  func settleIfEmpty(_ worker: Worker) { _ = list.settle(worker: worker) }
+
+  /// Whether an entry can be popped; asked also after the sleep was announced.
+  @inline(__always)
+  var hasReady: Bool { list.hasReady() }
+
+  // MARK: Shutdown
+
+  func close() { list.close() }
+  func reopen() { list.reopen() }
+  var isDrained: Bool { list.isEmpty }
+
+  /// Takes every entry out, without running it. Its worker's thread has ended, or takes nothing any more.
+  /// - Returns: how many were users' tasks.
+  func discardAll() -> Int {
+    var count = 0
+    while true {
+      let entry = list.pop(worker: nil)
+      if entry.kind == Entry.Kind.empty { break }
+      if entry.discard() { count += 1 }
+    }
+    _ = list.settle(worker: nil)
+    return count
+  }
+}

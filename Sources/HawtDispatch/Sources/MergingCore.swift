@@ -1,0 +1,68 @@
+internal import Synchronization
+
+/// A merging source inside: what was merged and not delivered, under a lock of its own.
+final class MergingCore<Element: Sendable, Aggregate: Sendable>: SourceBase, @unchecked Sendable {
+  // Sound as Sendable: `lock` guards `waiting` and `isClosed`.
+
+  final class EventBox: HandlerBox, @unchecked Sendable {
+    let run: @Sendable (Aggregate) throws -> Void
+    init(_ run: @escaping @Sendable (Aggregate) throws -> Void) { self.run = run }
+  }
+
+  final class ResidueBox: HandlerBox, @unchecked Sendable {
+    let run: @Sendable (Aggregate?) throws -> Void
+    init(_ run: @escaping @Sendable (Aggregate?) throws -> Void) { self.run = run }
+  }
+
+  private let aggregation: Aggregation<Element, Aggregate>
+  private let lock = Lock()
+  private var waiting: Aggregate?
+  private var isClosed = false
+
+  init(dispatcher: DispatcherCore, queue: QueueCore, _ aggregation: Aggregation<Element, Aggregate>) {
+    self.aggregation = aggregation
+    super.init(dispatcher: dispatcher, queue: queue, label: "merging source on queue '\(queue.label)'")
+  }
+
+  func merge(_ element: Element) -> Submission {
+    let worker = dispatcher.enter(nil)
+    if worker == nil, !dispatcher.isRunning { return .refused(.shutDown) }
+    let isFirst = lock.withLock { () -> Bool? in
+      if isClosed { return nil }
+      guard waiting != nil else {
+        waiting = aggregation.first(element)
+        return true
+      }
+      aggregation.fold(&waiting!, element)
+      return false
+    }
+    guard let isFirst else { return .refused(.cancelled) }
+    // Later elements join what an entry, or the word's signal, stands for already.
+    if isFirst { signal(worker) }
+    return .accepted
+  }
+
+  private func takeWaiting() -> Aggregate? {
+    lock.withLock {
+      defer { waiting = nil }
+      return waiting
+    }
+  }
+
+  override func deliver(on worker: Worker) {
+    guard let box = eventHandler.current as? EventBox, let aggregate = takeWaiting() else { return }
+    do { try box.run(aggregate) } catch { dispatcher.report(error, .eventHandler, on: worker.currentQueue) }
+  }
+
+  /// What was accepted is delivered or is residue: nothing is accepted after this (rules C1, C4).
+  override func desiredChanged() {
+    if isCancelled { lock.withLock { isClosed = true } }
+  }
+
+  override func runCancelHandler(on worker: Worker) {
+    lock.withLock { isClosed = true }
+    let residue = takeWaiting()
+    guard let box = cancelHandler.current as? ResidueBox else { return }
+    do { try box.run(residue) } catch { dispatcher.report(error, .cancelHandler, on: worker.currentQueue) }
+  }
+}

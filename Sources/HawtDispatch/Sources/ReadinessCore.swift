@@ -1,0 +1,249 @@
+internal import Polling
+internal import Synchronization
+
+final class ReadinessHandlerBox: HandlerBox, @unchecked Sendable {
+  let run: @Sendable (ReadinessEvent) throws -> Void
+  init(_ run: @escaping @Sendable (ReadinessEvent) throws -> Void) { self.run = run }
+}
+
+final class ErrorHandlerBox: HandlerBox, @unchecked Sendable {
+  let run: @Sendable (SourceError) -> Void
+  init(_ run: @escaping @Sendable (SourceError) -> Void) { self.run = run }
+}
+
+/// A readiness source inside: brings its registration into line with what is desired, and turns reports into entries.
+///
+/// Level-triggered, disarmed lazily. A report makes the source pending; it stays armed, so that an event costs no system
+/// call but the wait. Only a report that comes while it is pending or suspended disarms it; the end of the handler, or the
+/// resume, arms it again. A handler that ends stamps the source with the wait that is current: a report of a wait that is
+/// no younger may stem from a level that the handler has drained, and is dropped; if it has not, the level says so again
+/// (rules S1, M6).
+final class ReadinessCore: SourceBase, @unchecked Sendable {
+  // Sound as Sendable: constants and atomics; `registration` and the link belong to the lease of the worker that has the
+  // registration, `activationError` to the pass that completes the activation.
+
+  let descriptor: CInt
+  let interest: Interest
+  let errorHandler = HandlerSlot()
+  /// The worker that has the registration, or -1. Written by the pass.
+  let registeredOn = Atomic<Int>(-1)
+  private var registration: Registration?
+  var nextOfRegistration: Unmanaged<ReadinessCore>?
+  /// What the pending entry stands for.
+  private let readiness = Atomic<UInt8>(0)
+  /// The worker (16 bits) and number of its wait that was current when the last handler ended.
+  private let stamp = Atomic<UInt64>(.max)
+  let deliveries = Atomic<Int>(0)
+
+  private static let activationDone: UInt = 1
+  /// 0, done, or the `Waiter` of the thread in `activate`.
+  private let activation = Atomic<UInt>(0)
+  private var activationError: SourceError?
+  /// Called once the cancel handler has run, for joint handlers.
+  let afterCancel = AfterCancel()
+
+  init(dispatcher: DispatcherCore, queue: QueueCore, descriptor: CInt, interest: Interest) {
+    self.descriptor = descriptor
+    self.interest = interest
+    let kind = interest == .read ? "read" : interest == .write ? "write" : "readiness"
+    super.init(dispatcher: dispatcher, queue: queue, label: "\(kind) source of descriptor \(descriptor)")
+  }
+
+  override var placement: Int {
+    let at = registeredOn.load(ordering: .sequentiallyConsistent)
+    return at >= 0 ? at : home.load(ordering: .sequentiallyConsistent)
+  }
+
+  var isDisarmed: Bool { SourceState(state.load(ordering: .sequentiallyConsistent)).has(SourceState.disarmed) }
+  override var keepsSignals: Bool { false }
+  override func desiredChanged() { requestReconcile(Worker.current(of: dispatcher)) }
+
+  // MARK: Activation
+
+  func activate() throws(SourceError) {
+    guard !interest.isEmpty else { throw .emptyInterest(descriptor: descriptor) }
+    guard dispatcher.isRunning else { throw .stopped(dispatcher: dispatcher.name) }
+    guard try activateOnce() else { return }
+    requestReconcile(Worker.current(of: dispatcher))
+    awaitActivation()
+    if let error = activationError { throw error }
+  }
+
+  /// Waits for the pass that tries the registration, if another thread has to do it.
+  private func awaitActivation() {
+    // Acquires the error.
+    if activation.load(ordering: .acquiring) == ReadinessCore.activationDone { return }
+    let waiter = Waiter()
+    let (waits, _) = activation.compareExchange(
+      expected: 0, desired: UInt(bitPattern: Unmanaged.passUnretained(waiter).toOpaque()),
+      ordering: .acquiringAndReleasing)
+    if waits { waiter.wait() }
+  }
+
+  private func completeActivation(_ error: SourceError?) {
+    guard activation.load(ordering: .relaxed) != ReadinessCore.activationDone else { return }
+    activationError = error
+    // Releases the error. The waiter is alive until it is signalled: its thread waits in `awaitActivation`.
+    let old = activation.exchange(ReadinessCore.activationDone, ordering: .acquiringAndReleasing)
+    if let pointer = UnsafeRawPointer(bitPattern: old) {
+      Unmanaged<Waiter>.fromOpaque(pointer).takeUnretainedValue().signal()
+    }
+  }
+
+  // MARK: Reconciling (under the lease of `worker`)
+
+  override func pass(on worker: Worker) -> Int? {
+    let now = SourceState(state.load(ordering: .sequentiallyConsistent))
+    let wants = now.has(SourceState.active) && !now.has(SourceState.cancelled) && dispatcher.servesSources
+    let desired = wants ? home.load(ordering: .sequentiallyConsistent) : -1
+    let at = registeredOn.load(ordering: .relaxed)
+    if at >= 0, at != desired {
+      guard at == worker.index else { return at }
+      unregister(from: worker)
+    }
+    guard desired >= 0 else {
+      if now.has(SourceState.active) { completeActivation(nil) }
+      return nil
+    }
+    guard desired == worker.index else { return desired }
+    if at != desired { register(with: worker) } else { rearm(on: worker) }
+    return nil
+  }
+
+  private func register(with worker: Worker) {
+    guard let poller = worker.poller else { return }
+    do throws(BackendError) {
+      registration = try Registration.add(self, on: poller)
+    } catch {
+      let isFirst = activation.load(ordering: .relaxed) != ReadinessCore.activationDone
+      transform { $0.word | SourceState.cancelled }
+      if !isFirst { tell(.registration(error)) }
+      return completeActivation(.registration(error))
+    }
+    transform { $0.word | SourceState.registered }
+    registeredOn.store(worker.index, ordering: .sequentiallyConsistent)
+    completeActivation(nil)
+  }
+
+  private func unregister(from worker: Worker) {
+    if let poller = worker.poller { registration?.remove(self, on: poller) }
+    registration = nil
+    registeredOn.store(-1, ordering: .sequentiallyConsistent)
+    transform { $0.word & ~(SourceState.registered | SourceState.disarmed) }
+  }
+
+  private func rearm(on worker: Worker) {
+    let (_, rearmed) = transform { now in
+      guard now.has(SourceState.disarmed), now.isOpen, !now.has(SourceState.pending) else { return nil }
+      return now.word & ~SourceState.disarmed
+    }
+    if rearmed, let poller = worker.poller { registration?.update(poller) }
+  }
+
+  // MARK: Reports (under the lease of `worker`)
+
+  /// - Returns: whether it asks for less now.
+  @inline(__always)
+  func report(_ ready: Interest, wait: UInt64, on worker: Worker) -> Bool {
+    let hit = ready.intersection(interest)
+    guard !hit.isEmpty else { return false }
+    let (was, changed) = transform { now in
+      if now.isOpen, !now.has(SourceState.pending) {
+        // Looked at here, not before: a handler stamps, then ends.
+        if isStale(wait, worker) { return nil }
+        readiness.store(hit.rawValue, ordering: .relaxed)
+        return now.word | SourceState.pending
+      }
+      return now.has(SourceState.disarmed) ? nil : now.word | SourceState.disarmed
+    }
+    guard changed else { return false }
+    guard was.isOpen, !was.has(SourceState.pending) else { return true }
+    pushEntry(was.epoch, Worker.current(of: dispatcher))
+    return false
+  }
+
+  private func isStale(_ wait: UInt64, _ worker: Worker) -> Bool {
+    let stamp = stamp.load(ordering: .relaxed)
+    return stamp >> 48 == UInt64(worker.index) && wait <= stamp & 0xffff_ffff_ffff
+  }
+
+  override func deliver(on worker: Worker) {
+    deliveries.wrappingAdd(1, ordering: .relaxed)
+    guard let box = eventHandler.current else { return }
+    let event = ReadinessEvent(self, Interest(rawValue: readiness.load(ordering: .relaxed)))
+    do {
+      try unsafeDowncast(box, to: ReadinessHandlerBox.self).run(event)
+    } catch {
+      dispatcher.report(error, .eventHandler, on: worker.currentQueue)
+    }
+  }
+
+  override func willEnd(on worker: Worker) {
+    // The registration may be moving: the stamp counts only if the worker still has it after its number was read. If it
+    // moves after that, the new worker's first wait begins after the handler has ended.
+    while true {
+      let at = registeredOn.load(ordering: .sequentiallyConsistent)
+      guard at >= 0, let poller = dispatcher.workers[at].poller else { return }
+      stamp.store(UInt64(at) << 48 | (poller.waitNumber & 0xffff_ffff_ffff), ordering: .relaxed)
+      if registeredOn.load(ordering: .sequentiallyConsistent) == at { return }
+    }
+  }
+
+  // MARK: Errors and the end
+
+  /// A change of the registration failed. Under the lease.
+  func fail(_ error: BackendError) {
+    let (_, first) = transform { $0.has(SourceState.cancelled) ? nil : $0.word | SourceState.cancelled }
+    guard first else { return }
+    tell(.registration(error))
+    requestReconcile(Worker.current(of: dispatcher))
+  }
+
+  /// Tells the source's error handler, on its target, or else the dispatcher's.
+  private func tell(_ error: SourceError) {
+    let box = errorHandler.current as? ErrorHandlerBox
+    let dispatcher = dispatcher
+    let job = Job {
+      if let box { box.run(error) } else {
+        dispatcher.report(error, .sourceError, on: Worker.current?.currentQueue)
+      }
+    }
+    target.push(Entry(job), worker: Worker.current(of: dispatcher))
+  }
+
+  override func runCancelHandler(on worker: Worker) {
+    super.runCancelHandler(on: worker)
+    afterCancel.happened()
+  }
+
+  override func releaseExtras() {
+    errorHandler.clear()
+    afterCancel.happened()
+  }
+}
+
+/// What waits for a source's cancel handler to have run (see `Dispatcher.whenCancelled`).
+final class AfterCancel: @unchecked Sendable {
+  // Sound as Sendable: `lock` guards both fields.
+  private let lock = Lock()
+  private var hasHappened = false
+  private var waiting: [@Sendable () -> Void] = []
+
+  /// Calls `body` once the cancel handler has run; at once if it has.
+  func add(_ body: @escaping @Sendable () -> Void) {
+    let now = lock.withLock { () -> Bool in
+      if !hasHappened { waiting.append(body) }
+      return hasHappened
+    }
+    if now { body() }
+  }
+
+  func happened() {
+    let due = lock.withLock { () -> [@Sendable () -> Void] in
+      hasHappened = true
+      defer { waiting = [] }
+      return waiting
+    }
+    for body in due { body() }
+  }
+}

@@ -1,0 +1,103 @@
+internal import Polling
+
+/// A descriptor's registration with one worker's poller, and the sources that share it (rule S4). Under that worker's
+/// lease; the poller's context word keeps it alive.
+final class Registration {
+  private let slot: SlotID
+  /// The sources, linked through `nextOfRegistration`; each is alive while it is registered.
+  private var first: Unmanaged<ReadinessCore>?
+
+  private init(slot: SlotID) { self.slot = slot }
+
+  static func from(context: UInt) -> Registration {
+    Unmanaged<Registration>.fromOpaque(UnsafeRawPointer(bitPattern: context)!).takeUnretainedValue()
+  }
+
+  /// Registers a source, in the descriptor's registration if there is one. Eager (rule B4).
+  static func add(_ source: ReadinessCore, on poller: Poller) throws(BackendError) -> Registration {
+    if let slot = poller.slot(for: source.descriptor) {
+      let registration = from(context: poller.context(of: slot))
+      registration.insert(source)
+      do {
+        // The number may have been closed and reused without a cancel (rule S8).
+        try poller.revalidate(slot)
+      } catch {
+        registration.take(out: source)
+        registration.update(poller)
+        throw error
+      }
+      registration.update(poller)
+      return registration
+    }
+    let slot = try poller.register(source.descriptor, interest: source.interest, context: 0)
+    let registration = Registration(slot: slot)
+    poller.setContext(slot, UInt(bitPattern: Unmanaged.passRetained(registration).toOpaque()))
+    registration.insert(source)
+    return registration
+  }
+
+  /// Takes a source out; the last one takes the descriptor out of the poller.
+  func remove(_ source: ReadinessCore, on poller: Poller) {
+    take(out: source)
+    if first != nil { return update(poller) }
+    poller.unregister(slot)
+    Unmanaged.passUnretained(self).release()
+  }
+
+  /// Asks the poller for what the sources together want now; lazily (rule B4).
+  func update(_ poller: Poller) {
+    var union: Interest = []
+    var next = first
+    while let source = next {
+      source._withUnsafeGuaranteedRef {
+        if !$0.isDisarmed { union.formUnion($0.interest) }
+        next = $0.nextOfRegistration
+      }
+    }
+    poller.setInterest(slot, union)
+  }
+
+  /// A wait has found the descriptor ready.
+  func report(_ readiness: Interest, wait: UInt64, on worker: Worker) {
+    var mustUpdate = false
+    var next = first
+    while let source = next {
+      source._withUnsafeGuaranteedRef {
+        // Read first: the entry that a report pushes may not run before the lease is freed, but costs nothing to assume.
+        next = $0.nextOfRegistration
+        if $0.report(readiness, wait: wait, on: worker) { mustUpdate = true }
+      }
+    }
+    if mustUpdate, let poller = worker.poller { update(poller) }
+  }
+
+  /// The system refused a change: every source of the descriptor meets the error (rule S6).
+  func fail(_ error: BackendError, on worker: Worker) {
+    var next = first
+    while let source = next {
+      let strong = source.takeUnretainedValue()
+      next = strong.nextOfRegistration
+      strong.fail(error)
+    }
+  }
+
+  private func insert(_ source: ReadinessCore) {
+    source.nextOfRegistration = first
+    first = .passUnretained(source)
+  }
+
+  private func take(out source: ReadinessCore) {
+    // A descriptor has one, two, seldom more sources: a walk is shorter than the upkeep of a second link.
+    var previous: ReadinessCore?
+    var next = first
+    while let at = next?.takeUnretainedValue() {
+      next = at.nextOfRegistration
+      if at === source {
+        if let previous { previous.nextOfRegistration = next } else { first = next }
+        source.nextOfRegistration = nil
+        return
+      }
+      previous = at
+    }
+  }
+}

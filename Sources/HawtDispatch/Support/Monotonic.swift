@@ -1,0 +1,46 @@
+internal import Glibc
+
+/// Nanoseconds of a clock, as an absolute point of time; 2^63 years are enough.
+typealias Nanoseconds = UInt64
+
+extension TimerClock {
+  /// The kernel's name of the clock.
+  var identifier: clockid_t {
+    switch self {
+    case .continuous: CLOCK_BOOTTIME
+    case .suspending: CLOCK_MONOTONIC
+    }
+  }
+
+  /// The time of this clock now.
+  var now: Nanoseconds { readClock(identifier) }
+
+  /// The point of time that is `delay` from now; in the past for a negative delay, at the end of time for one that
+  /// does not fit.
+  func deadline(after delay: Duration) -> Nanoseconds {
+    let start = now
+    guard delay > .zero else { return start }
+    let (sum, overflow) = start.addingReportingOverflow(delay.clampedNanoseconds)
+    // The kernel takes signed seconds; nobody can tell the end of time from 292 years.
+    return overflow || sum > Nanoseconds(Int64.max) ? Nanoseconds(Int64.max) : sum
+  }
+}
+
+extension Duration {
+  /// The whole nanoseconds of a duration, rounded up so that nothing is early, and cut to 0 … 2^63-1.
+  var clampedNanoseconds: UInt64 {
+    let (seconds, attoseconds) = components
+    guard seconds >= 0, attoseconds >= 0 else { return 0 }
+    guard seconds < 9_223_372_036 else { return UInt64(Int64.max) }
+    return UInt64(seconds) * 1_000_000_000 + UInt64((attoseconds + 999_999_999) / 1_000_000_000)
+  }
+}
+
+/// The clock that budgets, stuck workers and shutdown deadlines are measured on.
+func monotonicNow() -> Nanoseconds { readClock(CLOCK_MONOTONIC) }
+
+private func readClock(_ clock: clockid_t) -> Nanoseconds {
+  var time = timespec()
+  clock_gettime(clock, &time)
+  return Nanoseconds(time.tv_sec) * 1_000_000_000 + Nanoseconds(time.tv_nsec)
+}

@@ -1,0 +1,24 @@
+internal import Synchronization
+
+/// A part's reference to the dispatcher that owns it, set once when both exist. It keeps nothing alive.
+///
+/// An atomic word, because a class's variable would cost an exclusivity check at each access.
+struct OwnerReference: ~Copyable {
+  private let word: Atomic<UInt>
+
+  init(_ owner: DispatcherCore? = nil) {
+    word = Atomic(owner.map { UInt(bitPattern: Unmanaged.passUnretained($0).toOpaque()) } ?? 0)
+  }
+
+  /// Before anybody else knows the part. Relaxed, as what publishes the part publishes the word.
+  func set(_ owner: DispatcherCore) {
+    word.store(UInt(bitPattern: Unmanaged.passUnretained(owner).toOpaque()), ordering: .relaxed)
+  }
+
+  /// - Precondition: it has been set, and the owner is alive.
+  @inline(__always)
+  var value: DispatcherCore {
+    Unmanaged.fromOpaque(UnsafeRawPointer(bitPattern: word.load(ordering: .relaxed)).unsafelyUnwrapped)
+      .takeUnretainedValue()
+  }
+}

@@ -1,0 +1,169 @@
+internal import Synchronization
+
+/// The timers of one queue on one clock.
+///
+/// Their own lock guards them, so that arming and cancelling touch no worker; the group as a whole stands in the timer
+/// heap of one worker, its home, by its earliest deadline, and moves there when the queue does (rule M4). Due timers
+/// are handed to the queue under the lock, so a queue's timers arrive in order whoever serves the worker (rule T1).
+final class TimerGroup: PollerWork, HeapElement, @unchecked Sendable {
+  // Sound as Sendable: `lock` guards `timers`, `armings` and `holdsQueue`; the lease of the worker that has the group
+  // guards `heapIndex` and `worker`.
+
+  /// Owns the group, and is kept alive by armed timers; not to be touched when there are none.
+  unowned(unsafe) private let queue: QueueCore
+  unowned(unsafe) private let owner: DispatcherCore
+  let clock: TimerClock
+  private let lock = Lock()
+  private var timers = IndexedHeap<ArmedTimer>()
+  private var armings: UInt64 = 0
+  /// Armed timers keep their queue alive: whether they do now.
+  private var holdsQueue = false
+  /// The deadline by which the worker will look at the group, or the end of time.
+  private let published = Atomic<Nanoseconds>(.max)
+
+  var heapIndex = -1
+  /// The worker in whose heap the group stands, or -1. Written by who reconciles.
+  private let worker = Atomic<Int>(-1)
+
+  init(queue: QueueCore, clock: TimerClock) {
+    self.queue = queue
+    owner = queue.dispatcher
+    self.clock = clock
+    super.init(home: -1)
+  }
+
+  override var dispatcher: DispatcherCore { owner }
+
+  override var placement: Int {
+    let at = worker.load(ordering: .relaxed)
+    return at >= 0 ? at : home.load(ordering: .sequentiallyConsistent)
+  }
+
+  /// Arms a timer, or arms it anew.
+  /// - Returns: false if the dispatcher takes no timers (rule L3).
+  @discardableResult
+  func arm(_ timer: ArmedTimer, at deadline: Nanoseconds) -> Bool {
+    if home.load(ordering: .relaxed) < 0 { giveHome() }
+    let mustTell = lock.withLock { () -> Bool? in
+      // Under the lock that `dropAll` takes after the phase has changed: a timer is refused or dropped, never lost.
+      guard dispatcher.servesTimers else { return nil }
+      armings += 1
+      timer.deadline = deadline
+      if timer.heapIndex >= 0 {
+        timers.update(timer, .init(time: deadline, order: armings))
+      } else {
+        timers.insert(timer, .init(time: deadline, order: armings))
+      }
+      if !holdsQueue {
+        holdsQueue = true
+        _ = Unmanaged.passUnretained(queue).retain()
+      }
+      // A later deadline tells nobody: the worker finds out when it looks (rule T4).
+      guard deadline < published.load(ordering: .relaxed) else { return false }
+      published.store(deadline, ordering: .relaxed)
+      return true
+    }
+    if mustTell == true { requestReconcile(Worker.current(of: dispatcher)) }
+    return mustTell != nil
+  }
+
+  private func giveHome() {
+    let given = dispatcher.topology.homeForTimers(of: queue)
+    // A retarget that came between has given another.
+    _ = home.compareExchange(expected: -1, desired: given, ordering: .sequentiallyConsistent)
+  }
+
+  /// Takes a timer out, if it is still in. The worker is not told: it looks once too early, at most.
+  func disarm(_ timer: ArmedTimer) {
+    let lastOfQueue = lock.withLock { () -> Bool in
+      if timer.heapIndex >= 0 { timers.remove(timer) }
+      return releaseQueueIfEmpty()
+    }
+    if lastOfQueue { Unmanaged.passUnretained(queue).release() }
+  }
+
+  /// The lock is held. True: the caller releases the queue, without the lock.
+  private func releaseQueueIfEmpty() -> Bool {
+    guard timers.isEmpty, holdsQueue else { return false }
+    holdsQueue = false
+    return true
+  }
+
+  /// Hands the due timers to the queue. Under the lease of the worker that has the group.
+  /// - Returns: the deadline of the next.
+  func fire(until now: Nanoseconds, _ worker: Worker?) -> Nanoseconds? {
+    let (next, lastOfQueue) = lock.withLock { () -> (Nanoseconds?, Bool) in
+      while let (key, timer) = timers.first, key.time <= now {
+        timers.remove(timer)
+        // Under the lock: nobody arms or cancels between two of them, so they arrive in order.
+        if let again = timer.fall(due: now, worker) {
+          armings += 1
+          timer.deadline = again
+          timers.insert(timer, .init(time: again, order: armings))
+        }
+      }
+      let next = timers.first?.key.time
+      published.store(next ?? .max, ordering: .relaxed)
+      return (next, releaseQueueIfEmpty())
+    }
+    // The caller keeps the group alive, which the queue may have owned alone.
+    if lastOfQueue { Unmanaged.passUnretained(queue).release() }
+    return next
+  }
+
+  override func pass(on worker: Worker) -> Int? {
+    let desired = dispatcher.servesTimers ? home.load(ordering: .sequentiallyConsistent) : -1
+    let at = self.worker.load(ordering: .relaxed)
+    if at >= 0, at != desired {
+      guard at == worker.index else { return at }
+      place(on: worker, nil)
+      self.worker.store(-1, ordering: .relaxed)
+    }
+    guard desired >= 0 else { return nil }
+    guard desired == worker.index else { return desired }
+    let next = lock.withLock { () -> Nanoseconds? in
+      let next = timers.first?.key.time
+      published.store(next ?? .max, ordering: .relaxed)
+      return next
+    }
+    place(on: worker, next)
+    self.worker.store(next == nil ? -1 : worker.index, ordering: .relaxed)
+    return nil
+  }
+
+  private func place(on worker: Worker, _ deadline: Nanoseconds?) {
+    switch clock {
+    case .continuous: worker.timers.continuous.place(self, deadline)
+    case .suspending: worker.timers.suspending.place(self, deadline)
+    }
+  }
+
+  /// Drops every timer (rule L3).
+  /// - Returns: how many.
+  func dropAll() -> Int {
+    var dropped: [ArmedTimer] = []
+    let lastOfQueue = lock.withLock { () -> Bool in
+      timers.removeAll { dropped.append($0) }
+      published.store(.max, ordering: .relaxed)
+      return releaseQueueIfEmpty()
+    }
+    // Without the lock: what a timer captured may arm another when it goes.
+    let count = dropped.reduce(0) { $0 + ($1.drop() ? 1 : 0) }
+    if lastOfQueue { Unmanaged.passUnretained(queue).release() }
+    return count
+  }
+}
+
+/// A timer that stands in a group. All of it belongs to the group's lock.
+class ArmedTimer: Runnable, HeapElement {
+  final var heapIndex = -1
+  final var deadline: Nanoseconds = 0
+
+  /// The deadline has come: hands itself to its queue. The group's lock is held.
+  /// - Returns: the deadline at which it is due again.
+  func fall(due now: Nanoseconds, _ worker: Worker?) -> Nanoseconds? { fatalError("ArmedTimer.fall is abstract") }
+
+  /// A shutdown drops it.
+  /// - Returns: whether that is to be reported.
+  func drop() -> Bool { fatalError("ArmedTimer.drop is abstract") }
+}

@@ -1,0 +1,73 @@
+internal import Synchronization
+
+/// The run queue of one priority that all workers share: what foreign threads submit, and what does not fit a worker's
+/// own ring. First in, first out.
+///
+/// A lock guards it; a count beside it tells most workers, without the lock, that it is empty.
+final class Injection: @unchecked Sendable {
+  // Sound as Sendable: `lock` guards everything but the atomic count.
+  private let lock = Lock()
+  private var entries: [Entry] = Array(repeating: .empty, count: 64)
+  private var begin = 0
+  private var isClosed = false
+  private let waiting = Atomic<Int>(0)
+
+  /// How many entries wait. Sequentially consistent: a worker that has announced its sleep asks it.
+  @inline(__always)
+  var count: Int { waiting.load(ordering: .sequentiallyConsistent) }
+
+  /// Whether there may be something; for a worker that will ask again before it sleeps.
+  @inline(__always)
+  var looksEmpty: Bool { waiting.load(ordering: .relaxed) == 0 }
+
+  /// Appends an entry. Any thread; amortized constant time.
+  /// - Returns: false if it is closed and the entry comes from outside; the entry is still the caller's.
+  func push(_ entry: Entry, isOutside: Bool) -> Bool {
+    lock.withLock {
+      if isClosed && isOutside { return false }
+      let count = waiting.load(ordering: .relaxed)
+      if count == entries.count { grow() }
+      entries[(begin + count) & (entries.count - 1)] = entry
+      // Sequentially consistent: comes before the pusher's look at who sleeps.
+      waiting.store(count + 1, ordering: .sequentiallyConsistent)
+      return true
+    }
+  }
+
+  /// Takes the oldest entry, or `.empty`.
+  func pop() -> Entry {
+    if looksEmpty { return .empty }
+    return lock.withLock {
+      let count = waiting.load(ordering: .relaxed)
+      guard count > 0 else { return .empty }
+      let entry = entries[begin]
+      begin = (begin + 1) & (entries.count - 1)
+      waiting.store(count - 1, ordering: .relaxed)
+      // A burst gives its memory back.
+      if count == 1, entries.count > 4096 {
+        entries = Array(repeating: .empty, count: 64)
+        begin = 0
+      }
+      return entry
+    }
+  }
+
+  private func grow() {
+    var larger = [Entry](repeating: .empty, count: entries.count * 2)
+    for index in entries.indices { larger[index] = entries[(begin + index) & (entries.count - 1)] }
+    entries = larger
+    begin = 0
+  }
+
+  /// From now on, entries from outside are refused (rule L3).
+  func close() { lock.withLock { isClosed = true } }
+  func reopen() { lock.withLock { isClosed = false } }
+
+  deinit {
+    while true {
+      let entry = pop()
+      if entry.kind == Entry.Kind.empty { return }
+      _ = entry.discard()
+    }
+  }
+}

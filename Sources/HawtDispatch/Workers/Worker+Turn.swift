@@ -1,0 +1,221 @@
+internal import CLinux
+internal import Glibc
+internal import Polling
+internal import Synchronization
+
+/// One round of a worker.
+extension Worker {
+  /// How long a worker may be in user code before its peers serve its poller (rule Q13).
+  static let stuckAfter: Nanoseconds = 1_000_000
+  /// How long an idle worker sleeps at most while another is in user code.
+  static let watchInterval: Nanoseconds = 2_000_000
+
+  /// One round. The worker's thread.
+  func turn() {
+    lease.take()
+    counters.rounds.wrappingAdd(1, ordering: .relaxed)
+    drainMailbox()
+    expireTimers()
+    if findWork() {
+      poll(.now)
+      checkPeers()
+    } else {
+      sleepUntilReady()
+    }
+    freeLease()
+    dispatcher.watch.workerBegins(self)
+    runPhase()
+  }
+
+  // MARK: Polling (lease)
+
+  /// Waits for readiness and turns it into entries.
+  private func poll(_ mode: WaitMode) {
+    guard let poller else { return }
+    if mode == .untilReady { setDeadlines(poller) }
+    do { try poller.wait(mode) } catch {
+      fatalError("dispatcher '\(dispatcher.name)', worker \(index): the poller is beyond use: \(error)")
+    }
+    deliver(poller)
+    if poller.alarmRang { dispatcher.watch.rang(on: self) }
+  }
+
+  private func deliver(_ poller: Poller) {
+    let number = poller.waitNumber
+    for ready in poller.ready where !ready.readiness.isEmpty {
+      Registration.from(context: ready.context).report(ready.readiness, wait: number, on: self)
+    }
+    if poller.hasFailures {
+      for failure in poller.takeFailures() {
+        Registration.from(context: failure.context).fail(failure.error, on: self)
+      }
+    }
+  }
+
+  private func setDeadlines(_ poller: Poller) {
+    poller.setDeadline(.continuous, timers.continuous.earliest)
+    poller.setDeadline(.suspending, timers.suspending.earliest)
+  }
+
+  private func expireTimers() {
+    if timers.continuous.earliest != nil { timers.continuous.expire(TimerClock.continuous.now, on: self) }
+    if timers.suspending.earliest != nil { timers.suspending.expire(TimerClock.suspending.now, on: self) }
+  }
+
+  // MARK: Sleeping
+
+  private func sleepUntilReady() {
+    sleep.store(Sleep.sleeping, ordering: .sequentiallyConsistent)
+    dispatcher.wakePolicy.setIdle(index)
+    // After the announcement: what was submitted before it is seen here, what comes after it writes to the waker.
+    let mode: WaitMode =
+      hasAnythingBeforeSleep || dispatcher.hasUnpinnedWork || custody.isLeaving ? .now : .untilReady
+    if mode == .untilReady { dispatcher.watch.workerSleeps(self) }
+    poll(mode)
+    dispatcher.wakePolicy.clearIdle(index)
+    let woken = sleep.exchange(Sleep.awake, ordering: .sequentiallyConsistent)
+    if woken == Sleep.notifiedToSearch { local.pointee.isSearching = true }
+    expireTimers()
+    checkPeers()
+  }
+
+  private var hasAnythingBeforeSleep: Bool {
+    thread.hasReady || !mailbox.isEmpty || !ring(0).isEmptyBeforeSleep || !ring(1).isEmptyBeforeSleep
+      || !ring(2).isEmptyBeforeSleep
+  }
+
+  /// Ends the sleep that the worker has announced, if it has; merged: one write for one sleep (rule Q5). Any thread,
+  /// after it has published what the worker is to find.
+  @inline(__always)
+  func wakeIfAsleep() {
+    if sleep.load(ordering: .sequentiallyConsistent) == Sleep.sleeping { _ = wake(Sleep.notified) }
+  }
+
+  @inline(never)
+  private func wake(_ how: UInt8) -> Bool {
+    let (mine, _) = sleep.compareExchange(
+      expected: Sleep.sleeping, desired: how, ordering: .sequentiallyConsistent)
+    // The poller lives as long as the dispatcher.
+    if mine { poller?.wake() }
+    return mine
+  }
+
+  /// Wakes the worker as a searcher.
+  /// - Returns: whether it was asleep and this call has woken it.
+  func wakeToSearch() -> Bool {
+    guard sleep.load(ordering: .sequentiallyConsistent) == Sleep.sleeping else { return false }
+    return wake(Sleep.notifiedToSearch)
+  }
+
+  // MARK: Looking for work
+
+  /// Whether there is work for this worker; if there is none here, it looks at the peers' and, for a while, for work from
+  /// anywhere. Under the worker's own lease.
+  private func findWork() -> Bool {
+    let policy = dispatcher.wakePolicy
+    // A worker that was woken to search is counted already.
+    if !local.pointee.isSearching {
+      if hasWork { return true }
+      policy.beginSearching()
+    }
+    local.pointee.isSearching = false
+    var found = search()
+    if !found, dispatcher.settings.idleSpin > 0 {
+      let end = monotonicNow() &+ dispatcher.settings.idleSpin
+      repeat {
+        for _ in 0..<16 { hawt_pause() }
+        found = search()
+      } while !found && monotonicNow() < end && !custody.isLeaving
+    }
+    policy.endSearching(found: found)
+    return found
+  }
+
+  private func search() -> Bool {
+    if !mailbox.isEmpty { drainMailbox() }
+    if hasWork { return true }
+    let workers = dispatcher.workers
+    for offset in 1..<max(1, workers.count) where steal(from: workers[(index + offset) % workers.count], all: false) {
+      return true
+    }
+    return false
+  }
+
+  /// Takes half of a peer's entries of each priority, or all of them.
+  private func steal(from peer: Worker, all: Bool) -> Bool {
+    var taken = 0
+    for level in 0..<3 {
+      let count = peer.ring(level).count
+      // The last one is left to its owner, which runs it next, unless the owner is stuck.
+      var left = all ? count : count / 2
+      while left > 0 {
+        let entry = peer.ring(level).pop()
+        if entry.kind == Entry.Kind.empty { break }
+        if !ring(level).push(entry) {
+          _ = dispatcher.globals[level].injection.push(entry, isOutside: false)
+        }
+        taken += 1
+        left -= 1
+      }
+    }
+    if taken > 0 { counters.steals.wrappingAdd(taken, ordering: .relaxed) }
+    return taken > 0
+  }
+
+  // MARK: Stuck peers (rule Q13)
+
+  /// Serves the pollers, timers and run queues of peers that are stuck in a task. Under the worker's own lease.
+  private func checkPeers() {
+    let workers = dispatcher.workers
+    guard workers.count > 1 else { return }
+    let now = monotonicNow()
+    guard now &- local.pointee.lastPeerCheck >= Worker.stuckAfter else { return }
+    local.pointee.lastPeerCheck = now
+    for peer in workers where peer !== self && peer.isStuck(now) { serve(peer) }
+  }
+
+  /// Whether the worker has been in user code for long.
+  func isStuck(_ now: Nanoseconds) -> Bool {
+    let since = busySince.load(ordering: .relaxed)
+    return isInUserCode && now > since && now - since >= Worker.stuckAfter
+  }
+
+  private func serve(_ peer: Worker) {
+    if steal(from: peer, all: true) { dispatcher.wakePolicy.notify() }
+    guard peer.lease.tryTake() else { return }
+    counters.takeovers.wrappingAdd(1, ordering: .relaxed)
+    if peer.poller != nil {
+      peer.drainMailbox()
+      peer.expireTimers()
+      peer.poll(.now)
+    }
+    peer.freeLease()
+  }
+
+  // MARK: Lease and mailbox
+
+  /// Has `work` reconciled under this worker's lease: at once if the lease is free, otherwise by its holder. Any thread;
+  /// never waits.
+  func post(_ work: PollerWork) {
+    mailbox.push(work)
+    if lease.tryTake() {
+      drainMailbox()
+      freeLease()
+    } else {
+      wakeIfAsleep()
+    }
+  }
+
+  func drainMailbox() {
+    while !mailbox.isEmpty { mailbox.drain { $0.reconcile(on: self) } }
+  }
+
+  /// Frees the lease. What was posted while it was held is done by whoever takes it next: this thread if nobody else.
+  func freeLease() {
+    lease.free()
+    while !mailbox.isEmpty, lease.tryTake() {
+      drainMailbox()
+      lease.free()
+    }
+  }
+}

@@ -1,0 +1,386 @@
+internal import CLinux
+internal import Glibc
+internal import Polling
+internal import Synchronization
+
+/// One worker: a thread, a poller, a thread queue, timers and a run queue for each priority.
+///
+/// A round (`turn`) is: under the lease, bring registrations into line, expire timers, wait for readiness (only as long as
+/// there is no work) and turn what came into entries; then, without the lease, run entries for a budget of time.
+/// `turn` knows nothing of threads: a thread calls it in a loop.
+///
+///     awake ──no work──▶ sleeping ──returns from the wait──▶ awake        `sleep`; modelled in
+///                           │                                  ▲          Conformance/Models/worker.pml
+///                           └──a submitter──▶ notified ────────┘          (one write ends one sleep)
+///
+/// The order that keeps work from being lost (all sequentially consistent): a submitter publishes, *then* reads `sleep`; the
+/// worker announces its sleep, *then* looks at every place where work may be.
+final class Worker: @unchecked Sendable {
+  // Sound as Sendable: atomics are anybody's; `local` is touched by the worker's own thread only; what is marked "lease"
+  // by whoever holds the lease only.
+
+  enum Sleep {
+    static let awake: UInt8 = 0
+    static let sleeping: UInt8 = 1
+    static let notified: UInt8 = 2
+    /// Notified to look for work that any worker may run; counted as a searcher by who woke it.
+    static let notifiedToSearch: UInt8 = 3
+  }
+
+  /// What it has done, for users.
+  var metrics: WorkerMetrics {
+    let poller = dispatcher.workers[index].poller
+    return WorkerMetrics(
+      worker: index, registrations: poller?.registrationCount ?? 0,
+      armedDirections: poller?.armedDirectionCount ?? 0,
+      leaseTakeovers: counters.takeovers.load(ordering: .relaxed), waits: Int(clamping: poller?.waitNumber ?? 0),
+      wakeUps: Int(clamping: poller?.wakeUpCount ?? 0), rounds: counters.rounds.load(ordering: .relaxed),
+      steals: counters.steals.load(ordering: .relaxed),
+      migrationsIn: counters.migrationsIn.load(ordering: .relaxed),
+      migrationsOut: counters.migrationsOut.load(ordering: .relaxed))
+  }
+
+  /// What only the worker's thread touches. Behind a pointer, because a class's properties cost an exclusivity check at each
+  /// access.
+  struct Local: ~Copyable {
+    var chunks = ChunkCache()
+    /// The queues that are running on this thread, outermost first.
+    var frames: UnsafeMutablePointer<Unmanaged<QueueCore>>
+    var frameCount = 0
+    /// Tasks left until the clock is looked at.
+    var countdown = 0
+    /// When the present queue's, and the round's, time is over.
+    var deadline: Nanoseconds = 0
+    /// Whether it is.
+    var isSpent = false
+    var isSearching = false
+    /// Where the next entry of default priority is looked for first, so that none of the three places starves.
+    var turnOfPlace: UInt8 = 0
+    /// The time each priority has had, divided by its weight (rule Q9).
+    var used: (UInt64, UInt64, UInt64) = (0, 0, 0)
+    var lastPeerCheck: Nanoseconds = 0
+  }
+
+  private let owner = OwnerReference()
+  let index: Int
+  /// The queue of this worker; outlives it (rule L4).
+  unowned(unsafe) let thread: ThreadCore
+  let local: UnsafeMutablePointer<Local>
+  let sleep = Atomic<UInt8>(Sleep.awake)
+  /// Set when a queue that runs here was retargeted or suspended: drains look at it before each task.
+  private let interruptWord = Atomic<Bool>(false)
+  let lease = Lease()
+  let mailbox = Mailbox()
+  let custody = Custody()
+  let counters = WorkerCounters()
+  /// When the present spell of user code began, for peers that look for stuck workers.
+  let busySince = Atomic<Nanoseconds>(0)
+  /// Whether a thread calls `turn`.
+  let isStarted = Atomic<Bool>(false)
+  private let rings: (RunRing, RunRing, RunRing)
+
+  /// The thread and what tells that it has ended. Touched by who starts and stops the dispatcher, one at a time.
+  private var running: (thread: pthread_t, ended: Waiter)?
+
+  /// Lease: the poller while the worker is started, its registrations, and its timers.
+  var poller: Poller?
+  var timers: (continuous: TimerHeap, suspending: TimerHeap)
+
+  init(thread: ThreadCore) {
+    self.thread = thread
+    index = thread.index
+    local = .allocate(capacity: 1)
+    let frames = UnsafeMutablePointer<Unmanaged<QueueCore>>.allocate(capacity: Topology.maximumDepth * 4)
+    local.initialize(to: Local(frames: frames))
+    rings = (RunRing(), RunRing(), RunRing())
+    timers = (TimerHeap(), TimerHeap())
+  }
+
+  deinit {
+    local.pointee.frames.deallocate()
+    local.deinitialize(count: 1)
+    local.deallocate()
+  }
+
+  /// Before anybody else knows the worker.
+  func adopt(_ dispatcher: DispatcherCore) { owner.set(dispatcher) }
+  @inline(__always) var dispatcher: DispatcherCore { owner.value }
+
+  /// The worker that the calling thread is, of whatever dispatcher.
+  @inline(__always)
+  static var current: Worker? {
+    guard let pointer = hawt_get_current_worker() else { return nil }
+    return Unmanaged<Worker>.fromOpaque(pointer).takeUnretainedValue()
+  }
+
+  /// The same, if it is one of `dispatcher`'s.
+  @inline(__always)
+  static func current(of dispatcher: DispatcherCore) -> Worker? {
+    guard let worker = current, worker.dispatcher === dispatcher else { return nil }
+    return worker
+  }
+
+  @inline(__always)
+  func ring(_ level: Int) -> RunRing {
+    level == 1 ? rings.1 : level == 0 ? rings.0 : rings.2
+  }
+
+  // MARK: The thread
+
+  func setThread(_ thread: pthread_t, _ ended: Waiter) { running = (thread, ended) }
+
+  /// Joins the thread if it ends by `deadline` (nil: waits as long as it takes); leaves it to itself otherwise.
+  /// - Returns: whether it has ended.
+  @discardableResult
+  func thread(joinedBy deadline: Nanoseconds?) -> Bool {
+    guard let (thread, ended) = running else { return true }
+    running = nil
+    if let deadline, !ended.wait(until: deadline) {
+      pthread_detach(thread)
+      return false
+    }
+    pthread_join(thread, nil)
+    return true
+  }
+
+  /// Brings what was posted up to now to an end; the thread has ended.
+  func drainIfStopped() {
+    guard lease.tryTake() else { return }
+    drainMailbox()
+    freeLease()
+  }
+
+  func prepareToStart() {
+    custody.reset()
+    sleep.store(Sleep.awake, ordering: .sequentiallyConsistent)
+    interruptWord.store(false, ordering: .sequentiallyConsistent)
+  }
+
+  // MARK: Frames (rule Q7)
+
+  @inline(__always)
+  func push(frame queue: QueueCore) {
+    local.pointee.frames[local.pointee.frameCount] = .passUnretained(queue)
+    local.pointee.frameCount &+= 1
+  }
+
+  @inline(__always)
+  func popFrame() { local.pointee.frameCount &-= 1 }
+
+  func isExecuting(_ queue: QueueCore) -> Bool {
+    for index in 0..<local.pointee.frameCount
+    where local.pointee.frames[index].toOpaque() == Unmanaged.passUnretained(queue).toOpaque() { return true }
+    return false
+  }
+
+  /// The innermost queue that is running on this thread.
+  var currentQueue: QueueCore? {
+    let count = local.pointee.frameCount
+    return count == 0 ? nil : local.pointee.frames[count - 1].takeUnretainedValue()
+  }
+
+  // MARK: Chunks
+
+  func takeChunk() -> Chunk { local.pointee.chunks.take() }
+  func giveChunk(_ chunk: Chunk) { local.pointee.chunks.give(chunk) }
+
+  // MARK: Running entries
+
+  /// Whether the queue that is running has to be left: its time is over, or it, or one that it is nested in, was
+  /// retargeted or suspended.
+  @inline(__always)
+  var mustLeave: Bool {
+    // Acquires what the retarget or suspension released.
+    local.pointee.isSpent || interruptWord.load(ordering: .acquiring)
+  }
+
+  /// Lets the queues that run here be looked at before their next task. Any thread.
+  func interrupt() { interruptWord.store(true, ordering: .sequentiallyConsistent) }
+
+  /// The thread is left behind in a task: when that returns, it leaves every queue and takes nothing (rule L3).
+  func abandon() {
+    custody.abandon()
+    interrupt()
+  }
+
+  /// Takes the entries of the run queues out, without running them. Any thread, after the worker's own has ended.
+  /// - Returns: how many were users' tasks.
+  func discardRings() -> Int {
+    var count = 0
+    for level in 0..<3 {
+      while true {
+        let entry = ring(level).pop()
+        if entry.kind == Entry.Kind.empty { break }
+        if entry.discard() { count += 1 }
+      }
+    }
+    return count
+  }
+
+  /// Runs an entry and consumes it.
+  @inline(__always)
+  func execute(_ entry: Entry) {
+    switch entry.kind {
+    case Entry.Kind.job:
+      let job = entry.takeJob()
+      do { try job.run() } catch { dispatcher.report(error, .task, on: currentQueue) }
+      // Ends the closure's life here: its captures are gone before the next task starts (rule Q6).
+      _ = consume job
+      countTask()
+    case Entry.Kind.queue:
+      let queue = entry.queue
+      queue._withUnsafeGuaranteedRef { $0.run(epoch: entry.epoch, on: self) }
+      queue.release()
+    case Entry.Kind.object:
+      let object = entry.object
+      let ticket = entry.second
+      object._withUnsafeGuaranteedRef { $0.execute(on: self, ticket: ticket) }
+      object.release()
+      countTask()
+    default: break
+    }
+  }
+
+  @inline(__always)
+  private func countTask() {
+    local.pointee.countdown &-= 1
+    if local.pointee.countdown <= 0 { lookAtClock() }
+  }
+
+  @inline(never)
+  private func lookAtClock() {
+    local.pointee.countdown = dispatcher.settings.tasksBetweenClockChecks
+    if monotonicNow() >= local.pointee.deadline { local.pointee.isSpent = true }
+  }
+
+  func callLowWater(_ bound: Bound) { bound.limit.onLowWater?() }
+
+  /// Appends to the worker's own run queue; on its own thread. False if it is full.
+  @inline(__always)
+  func pushLocally(_ entry: Entry, level: Int) -> Bool {
+    let ring = ring(level)
+    // The ring of a thread that is on its way out is emptied by others.
+    guard !custody.isLeaving, ring.push(entry) else { return false }
+    // One entry is run next by this worker itself; a second is worth a peer's waking up.
+    if dispatcher.wakePolicy.hasIdle, ring.count > 1 { dispatcher.wakePolicy.notify() }
+    return true
+  }
+
+  /// The phase of user code: runs entries until there are none or the round's time is over.
+  func runPhase() {
+    let settings = dispatcher.settings
+    let begin = monotonicNow()
+    busySince.store(begin, ordering: .relaxed)
+    local.pointee.deadline = begin &+ settings.queueBudget
+    local.pointee.isSpent = false
+    local.pointee.countdown = settings.tasksBetweenClockChecks
+    var sliceBegin = begin
+    while !local.pointee.isSpent, let level = chooseLevel() {
+      var left = settings.tasksBetweenClockChecks
+      while left > 0, !local.pointee.isSpent, runOne(level) { left -= 1 }
+      if custody.isLeaving { return }
+      let now = monotonicNow()
+      charge(level, now &- sliceBegin)
+      sliceBegin = now
+      if now >= local.pointee.deadline { return }
+    }
+  }
+
+  /// Runs one root entry of a priority, if there is one.
+  @inline(__always)
+  private func runOne(_ level: Int) -> Bool {
+    // The worker is at no queue: a former interruption has done its work.
+    if interruptWord.load(ordering: .relaxed) { interruptWord.store(false, ordering: .relaxed) }
+    guard custody.enter() else { return false }
+    var root: QueueCore = thread
+    var entry = Entry.empty
+    if level == 1 {
+      entry = nextOfDefaultPriority(&root)
+    } else {
+      entry = ring(level).pop()
+      if entry.kind == Entry.Kind.empty { entry = dispatcher.globals[level].injection.pop() }
+      root = dispatcher.globals[level]
+    }
+    custody.leave()
+    guard entry.kind != Entry.Kind.empty else { return false }
+    push(frame: root)
+    execute(entry)
+    popFrame()
+    return true
+  }
+
+  /// The three places of default priority take turns: the thread queue, the own run queue, the shared one.
+  @inline(__always)
+  private func nextOfDefaultPriority(_ root: inout QueueCore) -> Entry {
+    let global = dispatcher.globals[1]
+    for _ in 0..<3 {
+      var entry = Entry.empty
+      switch local.pointee.turnOfPlace {
+      case 0:
+        local.pointee.turnOfPlace = 1
+        if thread.hasReady {
+          root = thread
+          entry = thread.pop(self)
+        }
+      case 1:
+        local.pointee.turnOfPlace = 2
+        root = global
+        entry = ring(1).pop()
+      default:
+        local.pointee.turnOfPlace = 0
+        root = global
+        entry = global.injection.pop()
+      }
+      if entry.kind != Entry.Kind.empty { return entry }
+    }
+    thread.settleIfEmpty(self)
+    return .empty
+  }
+
+  // MARK: Priorities (rule Q9)
+
+  @inline(__always)
+  private func hasWork(_ level: Int) -> Bool {
+    ring(level).count > 0 || !dispatcher.globals[level].injection.looksEmpty || (level == 1 && thread.hasReady)
+  }
+
+  /// The priority with work that has had the least of its share; nil if there is no work.
+  private func chooseLevel() -> Int? {
+    let (high, normal, low) = (hasWork(0), hasWork(1), hasWork(2))
+    if normal, !high, !low { return catchUp(1) }
+    if high, !normal, !low { return catchUp(0) }
+    if low, !normal, !high { return catchUp(2) }
+    guard high || normal || low else { return nil }
+    let used = local.pointee.used
+    var best = -1
+    var least = UInt64.max
+    if high, used.0 < least { (best, least) = (0, used.0) }
+    if normal, used.1 < least { (best, least) = (1, used.1) }
+    if low, used.2 < least { (best, least) = (2, used.2) }
+    return best
+  }
+
+  /// A priority that had no work has no claim to what it did not use.
+  @inline(__always)
+  private func catchUp(_ level: Int) -> Int {
+    let used = level == 0 ? local.pointee.used.0 : level == 1 ? local.pointee.used.1 : local.pointee.used.2
+    local.pointee.used = (used, used, used)
+    return level
+  }
+
+  @inline(__always)
+  private func charge(_ level: Int, _ elapsed: Nanoseconds) {
+    // The weights 8 : 4 : 1, as what a nanosecond costs.
+    switch level {
+    case 0: local.pointee.used.0 &+= elapsed
+    case 1: local.pointee.used.1 &+= elapsed &* 2
+    default: local.pointee.used.2 &+= elapsed &* 8
+    }
+  }
+
+  /// Whether the worker's thread has freed its lease to run user code.
+  var isInUserCode: Bool { isStarted.load(ordering: .relaxed) && lease.roundIfFree != nil }
+
+  /// Whether this worker could run something now.
+  var hasWork: Bool { hasWork(1) || hasWork(0) || hasWork(2) }
+}

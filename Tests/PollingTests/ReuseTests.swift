@@ -1,0 +1,182 @@
+import Glibc
+import Polling
+import Testing
+
+/// S8: a number that was closed and used again never receives its predecessor's event.
+@Suite struct ReuseTests {
+  @Test(
+    "S8 a report is void once its registration is taken out, within the batch too",
+    arguments: Subject.all)
+  func withinBatch(_ subject: Subject) throws {
+    let poller = try subject.makePoller()
+    let pair = Pair.socket()
+    let fresh = Pair.socket()
+    pair.feed()
+    let slot = try poller.register(pair.near, interest: .read, context: 1)
+    try poller.wait(.now)
+    #expect(poller.ready.count == 1)
+    poller.unregister(slot)
+    let number = pair.near
+    dup2(fresh.near, number)
+    let successor = try poller.register(number, interest: .read, context: 2)
+    #expect(successor == slot)
+    #expect(poller.ready[0].readiness.isEmpty)
+    #expect(try poller.harvest().isEmpty)
+  }
+
+  @Test(
+    "S8 cancelled after the close, with a duplicate alive: nobody hears of it",
+    arguments: Subject.all)
+  func unregisterAfterClose(_ subject: Subject) throws {
+    let poller = try subject.makePoller()
+    let pair = Pair.socket()
+    let doomed = Numbers.move(dup(pair.near))
+    let witness = Pair.pipe()
+    _ = try poller.register(witness.near, interest: .read, context: 9)
+    let slot = try poller.register(doomed, interest: [.read, .write], context: 1)
+    pair.feed()
+    close(doomed)
+    poller.unregister(slot)
+    #expect(try poller.harvest().isEmpty)
+    #expect(poller.rebuildCount == 1)
+    witness.feed()
+    #expect(try poller.harvest(.untilReady) == [9: .read])
+    #expect(poller.rebuildCount == 1)
+    #expect(poller.registrationCount == 1)
+    #expect(poller.armedDirectionCount == 1)
+  }
+
+  @Test(
+    "S8 number reused before the cancel, duplicate alive: the successor is told its own",
+    arguments: Subject.all)
+  func unregisterAfterReuse(_ subject: Subject) throws {
+    let poller = try subject.makePoller()
+    let old = Pair.socket()
+    let new = Pair.socket()
+    let number = Numbers.copy(old.near)
+    let slot = try poller.register(number, interest: .read, context: 1)
+    dup2(new.near, number)
+    poller.unregister(slot)
+    _ = try poller.register(number, interest: .read, context: 2)
+    old.feed()
+    #expect(try poller.harvest().isEmpty)
+    new.feed()
+    #expect(try poller.harvest(.untilReady) == [2: .read])
+    #expect(poller.takeFailures().isEmpty)
+    close(number)
+  }
+
+  @Test("S8 the same with descriptors whose identity cannot be proved", arguments: Subject.all)
+  func unprovable(_ subject: Subject) throws {
+    let poller = try subject.makePoller()
+    let old = Numbers.move(eventfd(0))
+    let new = Numbers.move(eventfd(0))
+    let number = Numbers.copy(old)
+    let slot = try poller.register(number, interest: .read, context: 1)
+    dup2(new, number)
+    poller.unregister(slot)
+    _ = try poller.register(number, interest: .read, context: 2)
+    signal(old)
+    for _ in 0..<3 { #expect(try poller.harvest().isEmpty) }
+    let rebuilds = poller.rebuildCount
+    poller.wake()
+    #expect(try poller.harvest(.untilReady).isEmpty)
+    #expect(poller.rebuildCount == rebuilds, "the old file still reports")
+    signal(new)
+    #expect(try poller.harvest(.untilReady) == [2: .read])
+    for item in [old, new, number] { close(item) }
+  }
+
+  @Test("S8 a joining source finds the number reused without a cancel", arguments: Subject.all)
+  func revalidateAfterReuse(_ subject: Subject) throws {
+    let poller = try subject.makePoller()
+    let old = Pair.socket()
+    let new = Pair.socket()
+    let number = Numbers.copy(old.near)
+    let slot = try poller.register(number, interest: .read, context: 1)
+    dup2(new.near, number)
+    old.feed()
+    try poller.revalidate(slot)
+    #expect(try poller.harvest().isEmpty)
+    new.feed()
+    #expect(try poller.harvest(.untilReady) == [1: .read])
+    old.drain()
+    new.drain()
+    old.feed()
+    #expect(try poller.harvest().isEmpty)
+    #expect(poller.armedDirectionCount == 1)
+    close(number)
+  }
+
+  @Test("S8 joining the same socket or pipe costs no change", arguments: Subject.all)
+  func revalidateSame(_ subject: Subject) throws {
+    let poller = try subject.makePoller()
+    let socket = Pair.socket()
+    let pipe = Pair.pipe()
+    for descriptor in [socket.near, pipe.near, pipe.far] {
+      let slot = try poller.register(descriptor, interest: .read, context: 1)
+      let token = poller.rebuildCount
+      try poller.revalidate(slot)
+      _ = try poller.harvest()
+      #expect(poller.rebuildCount == token)
+    }
+  }
+
+  @Test("S8 joining a descriptor that cannot be proved registers it again", arguments: Subject.all)
+  func revalidateUnprovable(_ subject: Subject) throws {
+    let poller = try subject.makePoller()
+    let number = Numbers.move(eventfd(1))
+    let slot = try poller.register(number, interest: .read, context: 1)
+    try poller.wait(.now)
+    #expect(poller.ready.count == 1)
+    try poller.revalidate(slot)
+    #expect(poller.ready[0].readiness.isEmpty)
+    #expect(try poller.harvest() == [1: .read])
+    close(number)
+    #expect(throws: BackendError(.add, descriptor: number, code: EBADF)) {
+      try poller.revalidate(slot)
+    }
+    poller.unregister(slot)
+  }
+
+  @Test(
+    "S8 disarmed after the close, with a duplicate alive: a wait still sleeps",
+    arguments: Subject.all)
+  func disarmAfterClose(_ subject: Subject) throws {
+    let poller = try subject.makePoller()
+    let pair = Pair.socket()
+    let doomed = Numbers.copy(pair.near)
+    let slot = try poller.register(doomed, interest: [.read, .write], context: 1)
+    close(doomed)
+    poller.setInterest(slot, [])
+    #expect(try poller.harvest().isEmpty)
+    #expect(poller.rebuildCount == 1)
+    #expect(poller.takeFailures().isEmpty)
+    let waits = poller.waitNumber
+    poller.setDeadline(.suspending, PollerClock.suspending.now + 5_000_000)
+    #expect(try poller.harvest(.untilReady).isEmpty)
+    #expect(poller.waitNumber == waits + 1)
+    poller.unregister(slot)
+  }
+
+  @Test("S8 a rebuild tells who else was closed, and keeps the others", arguments: Subject.all)
+  func rebuildFailure(_ subject: Subject) throws {
+    let poller = try subject.makePoller()
+    let first = Numbers.move(eventfd(0))
+    let second = Numbers.move(eventfd(0))
+    let pair = Pair.pipe()
+    let slot = try poller.register(first, interest: .read, context: 1)
+    let other = try poller.register(second, interest: .read, context: 2)
+    _ = try poller.register(pair.near, interest: .read, context: 3)
+    close(first)
+    close(second)
+    poller.unregister(slot)
+    pair.feed()
+    #expect(try poller.harvest() == [3: .read])
+    let failures = poller.takeFailures()
+    #expect(failures.map(\.slot) == [other])
+    #expect(failures.first?.error == BackendError(.change, descriptor: second, code: EBADF))
+    poller.unregister(other)
+    #expect(try poller.harvest() == [3: .read])
+  }
+}
