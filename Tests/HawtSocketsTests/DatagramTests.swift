@@ -90,7 +90,7 @@ struct DatagramTests {
   func refused() async throws {
     let errors = Promise<TaskFailure>()
     try await withDispatcher(errorHandler: { errors.fulfil($0) }) { dispatcher in
-      let (gone, _) = try await receiver(at: .loopback(), on: dispatcher)
+      let (gone, _) = try await receiver(at: quietHost(), on: dispatcher)
       let (socket, arrivals) = try await receiver(at: .loopback(), peer: gone.address, on: dispatcher)
       try await close(gone)
       try await use(socket) { _ = try $0.send([1, 2].span.bytes) }

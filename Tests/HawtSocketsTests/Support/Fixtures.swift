@@ -4,16 +4,7 @@ import HawtSockets
 import Testing
 
 /// Every backend that is built in: what the sockets promise must not depend on it.
-let backends: [Backend] = {
-  var list: [Backend] = []
-  #if Epoll
-    list.append(.epoll)
-  #endif
-  #if Libevent
-    list.append(.libevent)
-  #endif
-  return list
-}()
+let backends = Backend.builtIn
 
 /// Runs `body` with a dispatcher of two workers and stops it; everything that was accepted must have run by then.
 func withDispatcher(
@@ -36,6 +27,9 @@ func withDispatcher(
 func pattern(_ count: Int, from start: Int = 0) -> [UInt8] {
   (start..<start + count).map { UInt8(truncatingIfNeeded: ($0 &* 0x9E37_79B9) >> 13) }
 }
+
+/// An address of this machine that no other test listens at: a port that is free there stays free.
+func quietHost(port: UInt16 = 0) throws -> SocketAddress { try SocketAddress("127.0.0.77", port: port) }
 
 /// A path for a Unix socket that no other test has.
 func freshPath() -> String { "/tmp/hawt-\(getpid())-\(UInt64.random(in: 0...UInt64.max)).sock" }

@@ -1,6 +1,0 @@
-import HawtDispatch
-
-extension Backend {
-  static var epoll: Backend { fatalError() }
-  static var libevent: Backend { fatalError() }
-}
