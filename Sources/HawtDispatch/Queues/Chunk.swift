@@ -37,11 +37,14 @@ struct Chunk {
   @inline(__always)
   var next: UnsafeMutablePointer<Atomic<UInt>> { address.assumingMemoryBound(to: Atomic<UInt>.self) }
 
-  /// The number of the first slot in the history of the list. Written before the chunk is published.
+  static let unknownBase = UInt.max
+
+  /// The number of the first slot in the history of the list; unknown until the chunk is about to be linked. Relaxed: the
+  /// consumer has it by the link, and `depth` takes it as it comes.
   @inline(__always)
   var base: UInt {
-    get { address.load(fromByteOffset: 8, as: UInt.self) }
-    nonmutating set { address.storeBytes(of: newValue, toByteOffset: 8, as: UInt.self) }
+    get { (address + 8).assumingMemoryBound(to: Atomic<UInt>.self).pointee.load(ordering: .relaxed) }
+    nonmutating set { (address + 8).assumingMemoryBound(to: Atomic<UInt>.self).pointee.store(newValue, ordering: .relaxed) }
   }
 
   /// A slot's tag, which publishes the two words behind it.

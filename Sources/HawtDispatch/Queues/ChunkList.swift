@@ -8,11 +8,12 @@ internal import Synchronization
 ///     tail   | chunk address (48) | closed (1) | index (15) |      one fetch-add reserves a slot for good
 ///
 ///     index < capacity    the slot is mine: write the words, then publish the tag
-///     index = capacity    I install the next chunk, with my entry published in its slot 0,
-///                         then move the tail to (next, 1), then link it from the old chunk
-///     index > capacity    somebody is installing: read the tail again, then reserve again
+///     index ≥ capacity    the chunk is full: fill slot 0 of a fresh one, move the tail from what was read to
+///                         (fresh, 1), then link it from the old chunk; or start again if the tail has moved
 ///
-/// A null chunk has capacity 0, so that the first producer of an idle list installs; it is linked from `first`.
+/// A null chunk has capacity 0, so that the first producer of an idle list installs; it is linked from `first`. An index
+/// beyond the capacity stands for no slot. Whoever finds a full chunk reads the tail before reserving again, so the index
+/// exceeds the capacity by the number of threads at most.
 /// The consumer gives the chunk of an empty list back by one compare-and-exchange of the tail from (chunk, all
 /// consumed) to (null, 0), which fails if anything has been reserved.
 ///
@@ -44,7 +45,9 @@ struct ChunkList: ~Copyable {
   private static let awaited = Entry.Kind.awaited
 
   /// What became of an entry that was pushed.
-  enum Push { case accepted, acceptedAwaited, refused }
+  ///
+  /// Refused: a void entry stands in its slot, to be consumed; without trace: nothing does.
+  enum Push { case accepted, acceptedAwaited, refused, refusedWithoutTrace }
 
   /// What a consumer that found nothing to pop may do.
   enum Settled {
@@ -89,62 +92,63 @@ struct ChunkList: ~Copyable {
     return old == Entry.Kind.empty ? .accepted : .acceptedAwaited
   }
 
+  /// Reserves until there is a slot, or installs a chunk. Lock-free: whoever finds the chunk full may install the next.
   @inline(never)
   private func pushSlowly(_ entry: Entry, _ first: Reservation, isOutside: Bool, worker: Worker?) -> Push {
     var got = first
+    var fresh: Chunk?
+    defer { if let fresh { recycle(fresh, worker: worker) } }
     while true {
-      let refused = got.isClosed && isOutside
-      let capacity = got.chunk == nil ? 0 : Chunk.capacity
-      if got.index <= capacity {
-        let published = refused ? Entry.void : entry
-        if refused { _ = entry.discard() }
-        if let chunk = got.chunk, got.index < capacity {
-          let result = publish(published, in: chunk, at: got.index)
-          // A void entry must be consumed too, or the list would never be empty: the caller schedules the queue.
-          return refused ? .refused : result
-        }
-        let result = install(published, after: got.chunk, worker: worker)
-        return refused ? .refused : result
+      if let chunk = got.chunk, got.index < Chunk.capacity {
+        guard got.isClosed, isOutside else { return publish(entry, in: chunk, at: got.index) }
+        // The slot is reserved for good: it is filled with an entry that means nothing, and must be consumed too.
+        _ = entry.discard()
+        _ = publish(.void, in: chunk, at: got.index)
+        return .refused
       }
-      awaitInstaller()
-      got = Reservation(word: tail.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue)
+      let word = tail.load(ordering: .sequentiallyConsistent)
+      let seen = Reservation(word: word)
+      if seen.chunk != nil, seen.index < Chunk.capacity {
+        got = Reservation(word: tail.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue)
+        continue
+      }
+      if seen.isClosed, isOutside {
+        _ = entry.discard()
+        return .refusedWithoutTrace
+      }
+      let next = fresh ?? worker?.takeChunk() ?? Chunk.allocate()
+      fresh = next
+      if let result = install(next, with: entry, after: seen) {
+        fresh = nil
+        return result
+      }
     }
   }
 
-  /// Appends a chunk whose first entry is `entry`. The caller has reserved the index that is the capacity.
-  private func install(_ entry: Entry, after previous: Chunk?, worker: Worker?) -> Push {
-    let chunk = worker?.takeChunk() ?? Chunk.allocate()
-    // Nobody consumes before the link below, so `consumed` is the number of this chunk's first slot if none is before.
-    chunk.base = previous.map { $0.base &+ UInt(Chunk.capacity) } ?? consumed.load(ordering: .relaxed)
+  /// Appends a chunk whose first entry is `entry`, if the tail is still what was seen: full, or null.
+  private func install(_ chunk: Chunk, with entry: Entry, after seen: Reservation) -> Push? {
+    chunk.base = Chunk.unknownBase
     chunk.write(entry, at: 0)
     chunk.tag(0).pointee.store(entry.tag, ordering: .relaxed)
-    var word = tail.load(ordering: .relaxed)
-    while true {
-      let moved = Reservation.word(chunk, index: 1) | (word & ChunkList.closedBit)
-      // Releases the cleared tags of the new chunk to the producers that reserve in it.
-      let (done, seen) = tail.weakCompareExchange(
-        expected: word, desired: moved, ordering: .sequentiallyConsistent)
-      if done { break }
-      word = seen
+    let moved = Reservation.word(chunk, index: 1) | (seen.word & ChunkList.closedBit)
+    // Releases the new chunk to the producers that reserve in it. The whole word is compared, the index too: a chunk
+    // that was recycled to the same address has another.
+    guard
+      tail.compareExchange(expected: seen.word, desired: moved, ordering: .sequentiallyConsistent).exchanged
+    else {
+      chunk.tag(0).pointee.store(Entry.Kind.empty, ordering: .relaxed)
+      return nil
     }
+    // Only now is it certain that the previous chunk is still there: until the link below it is not freed. Nor is
+    // anything consumed from an empty list, so `consumed` is the number of the first slot there.
+    chunk.base = seen.chunk.map { $0.base &+ UInt(Chunk.capacity) } ?? consumed.load(ordering: .relaxed)
     // Releases the chunk to the consumer; sequentially consistent as every publication is.
-    guard let previous else {
+    guard let previous = seen.chunk else {
       first.store(chunk.bits, ordering: .sequentiallyConsistent)
       return .accepted
     }
     let old = previous.next.pointee.exchange(chunk.bits, ordering: .sequentiallyConsistent)
     return old == 0 ? .accepted : .acceptedAwaited
-  }
-
-  /// Waits for the few instructions in which another producer installs a chunk.
-  private func awaitInstaller() {
-    var spins = 0
-    while true {
-      let now = Reservation(word: tail.load(ordering: .relaxed))
-      if now.index <= (now.chunk == nil ? 0 : Chunk.capacity) { return }
-      spins += 1
-      if spins < 64 { hawt_pause() } else { sched_yield() }
-    }
   }
 
   // MARK: The consumer
@@ -237,14 +241,16 @@ struct ChunkList: ~Copyable {
 
   // MARK: Everybody
 
-  /// How many entries wait. A snapshot; constant time.
+  /// How many entries wait. A snapshot, too low while a chunk is being installed; constant time.
   var depth: Int {
     readers.wrappingAdd(1, ordering: .sequentiallyConsistent)
     defer { readers.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
     let got = Reservation(word: tail.load(ordering: .sequentiallyConsistent))
-    guard let chunk = got.chunk else { return got.index }
-    let end = chunk.base &+ UInt(min(got.index, Chunk.capacity + 1))
-    return max(0, Int(bitPattern: end &- consumed.load(ordering: .relaxed)))
+    guard let chunk = got.chunk else { return 0 }
+    let filled = min(got.index, Chunk.capacity)
+    let base = chunk.base
+    guard base != Chunk.unknownBase else { return filled }
+    return max(0, Int(bitPattern: base &+ UInt(filled) &- consumed.load(ordering: .relaxed)))
   }
 
   /// From now on, submissions from outside are refused (rule L3).
