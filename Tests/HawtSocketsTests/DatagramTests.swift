@@ -93,10 +93,10 @@ struct DatagramTests {
       let (gone, _) = try await receiver(at: quietHost(), on: dispatcher)
       let (socket, arrivals) = try await receiver(at: .loopback(), peer: gone.address, on: dispatcher)
       try await close(gone)
-      try await use(socket) { _ = try $0.send([1, 2].span.bytes) }
+      try await use(socket) { _ = try $0.send([UInt8](1...2).span.bytes) }
       #expect((await errors.next().error as? SocketError)?.errno == ECONNREFUSED)
       let (back, _) = try await receiver(at: gone.address, peer: socket.address, on: dispatcher)
-      try await use(back) { _ = try $0.send([3].span.bytes) }
+      try await use(back) { _ = try $0.send([UInt8(3)].span.bytes) }
       #expect(await arrivals.next().bytes == [3])
       try await close(socket)
       try await close(back)
@@ -111,7 +111,7 @@ struct DatagramTests {
       let (target, arrivals) = try await receiver(at: .loopback(), on: dispatcher)
       let (socket, _) = try await receiver(at: .loopback(), on: dispatcher, system: system)
       let address = target.address
-      #expect(try await use(socket) { try $0.send([1].span.bytes, to: address) } == false)
+      #expect(try await use(socket) { try $0.send([UInt8(1)].span.bytes, to: address) } == false)
       for round in UInt8(0)..<3 {
         let calls = Promise<Void>()
         try await use(socket) { socket in
@@ -143,7 +143,7 @@ struct DatagramTests {
         }
       }
       #expect(code == EMSGSIZE)
-      try await use(socket) { _ = try $0.send([1].span.bytes, to: address) }
+      try await use(socket) { _ = try $0.send([UInt8(1)].span.bytes, to: address) }
       #expect(await arrivals.next().bytes == [1])
       try await close(socket)
     }
