@@ -21,6 +21,8 @@ final class EchoServer: @unchecked Sendable {
   private var ended = Tally()
   private var nextWorker = 0
   private var isStopping = false
+  /// Ends stopping if the clients do not.
+  private var stopTimer: TimerHandle?
   private var isStopped = false
 
   /// - Parameter stopped: called once, on a worker, when `stop()` is done.
@@ -50,7 +52,7 @@ final class EchoServer: @unchecked Sendable {
       isStopping = true
       listener?.cancel()
       for session in sessions.values { session.finish(within: Self.stopLimit) }
-      queue.asyncAfter(Self.stopLimit) { [self] in finishStopping() }
+      stopTimer = queue.asyncAfter(Self.stopLimit) { [self] in finishStopping() }
       if sessions.isEmpty { finishStopping() }
     }
   }
@@ -58,6 +60,7 @@ final class EchoServer: @unchecked Sendable {
   private func finishStopping() {
     guard !isStopped else { return }
     isStopped = true
+    stopTimer?.cancel()
     // Whoever has not taken its answers in time goes without.
     for session in sessions.values { session.connection.cancel() }
     stopped()
