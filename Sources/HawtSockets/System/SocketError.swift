@@ -5,7 +5,11 @@ public import HawtDispatch
 public enum SocketError: Error, Sendable, Hashable {
   /// What was asked of the system.
   public enum Operation: String, Sendable, Hashable, CaseIterable {
-    case open, bind, listen, accept, connect, read, write
+    case open, bind, accept
+    case listen = "listen at"
+    case connect = "connect to"
+    case read = "read from"
+    case write = "write to"
     case setOption = "set an option of"
     case inspect = "look up the address of"
   }

@@ -52,7 +52,8 @@ struct LoadConnection {
   mutating func read(using buffer: UnsafeMutableRawBufferPointer) -> Progress {
     let result = SocketSystems.kernel.read(descriptor, into: buffer)
     if result == -Int(EAGAIN) { return .waiting }
-    guard result > 0 else { return .broken(failure(.read, result == 0 ? -Int(ECONNRESET) : result)) }
+    if result == 0 { return .broken(.closed(subject: "the server's end")) }
+    guard result > 0 else { return .broken(failure(.read, result)) }
     let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<result])
     misordered += pattern.mismatches(bytes, from: received)
     // More than was asked can belong nowhere.
