@@ -36,10 +36,11 @@ struct ChunkList: ~Copyable {
   private let first = Atomic<UInt>(0)
   /// The chunk that holds the next entry, or null. The consumer's alone.
   private let head = Atomic<UInt>(0)
-  /// How many entries have been consumed, ever. Written by the consumer alone.
-  private let consumed = Atomic<UInt>(0)
-  /// How many threads are reading `depth`: chunks are not freed meanwhile.
-  private let readers = Atomic<UInt32>(0)
+  /// How many slots of that chunk are consumed. Written by the consumer alone.
+  private let headIndex = Atomic<UInt32>(0)
+  /// How many chunks have been installed, and how many the consumer is done with, for `depth`. Relaxed: they order nothing.
+  private let installed = Atomic<UInt32>(0)
+  private let finished = Atomic<UInt32>(0)
 
   /// What the consumer writes over an empty tag or link on which it stops.
   private static let awaited = Entry.Kind.awaited
@@ -127,7 +128,6 @@ struct ChunkList: ~Copyable {
 
   /// Appends a chunk whose first entry is `entry`, if the tail is still what was seen: full, or null.
   private func install(_ chunk: Chunk, with entry: Entry, after seen: Reservation) -> Push? {
-    chunk.base = Chunk.unknownBase
     chunk.write(entry, at: 0)
     chunk.tag(0).pointee.store(entry.tag, ordering: .relaxed)
     let moved = Reservation.word(chunk, index: 1) | (seen.word & ChunkList.closedBit)
@@ -139,9 +139,7 @@ struct ChunkList: ~Copyable {
       chunk.tag(0).pointee.store(Entry.Kind.empty, ordering: .relaxed)
       return nil
     }
-    // Only now is it certain that the previous chunk is still there: until the link below it is not freed. Nor is
-    // anything consumed from an empty list, so `consumed` is the number of the first slot there.
-    chunk.base = seen.chunk.map { $0.base &+ UInt(Chunk.capacity) } ?? consumed.load(ordering: .relaxed)
+    installed.wrappingAdd(1, ordering: .relaxed)
     // Releases the chunk to the consumer; sequentially consistent as every publication is.
     guard let previous = seen.chunk else {
       first.store(chunk.bits, ordering: .sequentiallyConsistent)
@@ -157,39 +155,39 @@ struct ChunkList: ~Copyable {
   /// consumer.
   @inline(__always)
   func pop(worker: Worker?) -> Entry {
-    let number = consumed.load(ordering: .relaxed)
-    if let chunk = Chunk(bits: head.load(ordering: .relaxed)) {
-      let index = Int(number &- chunk.base)
-      if index < Chunk.capacity {
-        // Acquires the words that the producer wrote.
-        let tag = chunk.tag(index).pointee.load(ordering: .acquiring)
-        guard tag > ChunkList.awaited else { return .empty }
-        return take(tag, chunk, index, number)
-      }
+    let index = headIndex.load(ordering: .relaxed)
+    if index < UInt32(Chunk.capacity), let chunk = Chunk(bits: head.load(ordering: .relaxed)) {
+      // Acquires the words that the producer wrote.
+      let tag = chunk.tag(Int(index)).pointee.load(ordering: .acquiring)
+      guard tag > ChunkList.awaited else { return .empty }
+      return take(tag, chunk, index)
     }
-    return popAcrossChunks(number, worker: worker)
+    return popAcrossChunks(worker: worker)
   }
 
   @inline(__always)
-  private func take(_ tag: UInt, _ chunk: Chunk, _ index: Int, _ number: UInt) -> Entry {
-    let entry = chunk.read(index, tag: tag)
+  private func take(_ tag: UInt, _ chunk: Chunk, _ index: UInt32) -> Entry {
+    let entry = chunk.read(Int(index), tag: tag)
     // Relaxed: the chunk is handed on by a releasing operation before anybody reads the tag again.
-    chunk.tag(index).pointee.store(Entry.Kind.empty, ordering: .relaxed)
-    // Releases nothing: `depth` takes it as a snapshot.
-    consumed.store(number &+ 1, ordering: .relaxed)
+    chunk.tag(Int(index)).pointee.store(Entry.Kind.empty, ordering: .relaxed)
+    headIndex.store(index &+ 1, ordering: .relaxed)
     return entry
   }
 
   @inline(never)
-  private func popAcrossChunks(_ number: UInt, worker: Worker?) -> Entry {
+  private func popAcrossChunks(worker: Worker?) -> Entry {
     let old = Chunk(bits: head.load(ordering: .relaxed))
     // Acquires what the installer wrote.
     let bits = old.map { $0.next.pointee.load(ordering: .acquiring) } ?? first.load(ordering: .acquiring)
     guard bits > ChunkList.awaited, let chunk = Chunk(bits: bits) else { return .empty }
     head.store(bits, ordering: .relaxed)
-    if let old { recycle(old, worker: worker) } else { first.store(0, ordering: .relaxed) }
-    let tag = chunk.tag(0).pointee.load(ordering: .acquiring)
-    return take(tag, chunk, 0, number)
+    if let old {
+      finished.wrappingAdd(1, ordering: .relaxed)
+      recycle(old, worker: worker)
+    } else {
+      first.store(0, ordering: .relaxed)
+    }
+    return take(chunk.tag(0).pointee.load(ordering: .acquiring), chunk, 0)
   }
 
   /// Whether the oldest entry is there to be popped. The caller is the consumer. False also if the entry is reserved
@@ -197,7 +195,7 @@ struct ChunkList: ~Copyable {
   func hasReady() -> Bool {
     // Sequentially consistent: pairs with the publication, as a worker asks this after it announced its sleep.
     guard let chunk = Chunk(bits: head.load(ordering: .relaxed)) else { return isLinked }
-    let index = Int(consumed.load(ordering: .relaxed) &- chunk.base)
+    let index = Int(headIndex.load(ordering: .relaxed))
     guard index < Chunk.capacity else {
       return chunk.next.pointee.load(ordering: .sequentiallyConsistent) > ChunkList.awaited
     }
@@ -215,12 +213,14 @@ struct ChunkList: ~Copyable {
     guard let chunk = Chunk(bits: head.load(ordering: .relaxed)) else { return .empty }
     let word = tail.load(ordering: .relaxed)
     let got = Reservation(word: word)
-    let index = Int(consumed.load(ordering: .relaxed) &- chunk.base)
+    let index = Int(headIndex.load(ordering: .relaxed))
     if got.chunk?.bits == chunk.bits, got.index == index {
       let (done, _) = tail.compareExchange(
         expected: word, desired: word & ChunkList.closedBit, ordering: .sequentiallyConsistent)
       if done {
         head.store(0, ordering: .relaxed)
+        headIndex.store(0, ordering: .relaxed)
+        finished.wrappingAdd(1, ordering: .relaxed)
         recycle(chunk, worker: worker)
         return .empty
       }
@@ -232,25 +232,19 @@ struct ChunkList: ~Copyable {
   }
 
   private func recycle(_ chunk: Chunk, worker: Worker?) {
-    // A reader of `depth` may still look at the chunk that the tail pointed to. One that comes after this look finds
-    // the tail elsewhere; one that came before is counted (both sequentially consistent).
-    while readers.load(ordering: .sequentiallyConsistent) != 0 { sched_yield() }
     chunk.next.pointee.store(0, ordering: .relaxed)
     if let worker { worker.giveChunk(chunk) } else { chunk.deallocate() }
   }
 
   // MARK: Everybody
 
-  /// How many entries wait. A snapshot, too low while a chunk is being installed; constant time.
+  /// How many entries wait. A snapshot: exact if nobody pushes or pops meanwhile. Constant time; touches no chunk.
   var depth: Int {
-    readers.wrappingAdd(1, ordering: .sequentiallyConsistent)
-    defer { readers.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
     let got = Reservation(word: tail.load(ordering: .sequentiallyConsistent))
-    guard let chunk = got.chunk else { return 0 }
-    let filled = min(got.index, Chunk.capacity)
-    let base = chunk.base
-    guard base != Chunk.unknownBase else { return filled }
-    return max(0, Int(bitPattern: base &+ UInt(filled) &- consumed.load(ordering: .relaxed)))
+    guard got.chunk != nil else { return 0 }
+    let full = Int(installed.load(ordering: .relaxed) &- finished.load(ordering: .relaxed)) - 1
+    let filled = full * Chunk.capacity + min(got.index, Chunk.capacity)
+    return max(0, filled - Int(headIndex.load(ordering: .relaxed)))
   }
 
   /// From now on, submissions from outside are refused (rule L3).
@@ -259,8 +253,9 @@ struct ChunkList: ~Copyable {
   /// Ends `close()`.
   func reopen() { tail.bitwiseAnd(~ChunkList.closedBit, ordering: .sequentiallyConsistent) }
 
-  /// Whether nothing is in it, not even a reserved slot. A snapshot.
-  var isEmpty: Bool { depth == 0 }
+  /// Whether nothing is in it, not even a reserved slot. A consumer that finds nothing leaves no chunk behind, so an empty
+  /// list at which nobody works has none.
+  var isEmpty: Bool { Reservation(word: tail.load(ordering: .sequentiallyConsistent)).chunk == nil }
 
   deinit {
     // The owner is going: nobody else has a reference. What is left was accepted by a dispatcher that is gone too.
