@@ -64,7 +64,7 @@ final class Latch: @unchecked Sendable {
   let latch = Latch()
   let count = Atomic<Int>(0)
   for i in (0..<100).reversed() {
-    queue.asyncAfter(.microseconds(20000 + i * 10)) {
+    queue.asyncAfter(.microseconds(50_000 + i * 1_000)) {
       let number = count.wrappingAdd(1, ordering: .relaxed).oldValue
       #expect(number == i)
       latch.signal()

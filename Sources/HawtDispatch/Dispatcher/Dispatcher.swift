@@ -67,7 +67,7 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
   public func makeSerialQueue(
     label: String = "", target: any Queue, limit: QueueLimit? = nil
   ) throws(DispatcherError) -> SerialQueue {
-    guard let below = target.core, below.dispatcher === core else {
+    guard let below = target.controlBlock, below.dispatcher === core else {
       throw .foreignDispatcher(queue: label, target: target.label)
     }
     return try core.makeSerialQueue(label, below, limit)
@@ -125,7 +125,7 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
 
   private func coreOf(_ queue: any Queue) -> QueueCore {
     _ = core.enter(nil)
-    guard let target = queue.core else {
+    guard let target = queue.controlBlock else {
       fatalError("dispatcher '\(name)': queue '\(queue.label)' is none of the library's; target one of this dispatcher's")
     }
     return target

@@ -125,13 +125,18 @@ final class DispatcherCore: @unchecked Sendable {
 
   /// Whether something waits that any worker may run. For a worker that has announced its sleep.
   var hasUnpinnedWork: Bool {
-    for global in globals where global.injection.count > 0 { return true }
+    if hasSharedWork { return true }
     guard workers.count > 1 else { return false }
     // A single entry is its owner's; a second is for whoever is free.
     for worker in workers {
       for level in 0..<3 where worker.ring(level).count > 1 { return true }
     }
     return false
+  }
+
+  /// Whether something waits in the queues that all workers share.
+  var hasSharedWork: Bool {
+    globals[0].injection.count > 0 || globals[1].injection.count > 0 || globals[2].injection.count > 0
   }
 
   // MARK: Queues

@@ -1,13 +1,13 @@
 internal import Synchronization
 
-/// A block of slots in a `ChunkList`: a link, the number of its first slot in the list's history, and the slots.
+/// A block of slots in a `ChunkList`: a link, and the slots.
 ///
 /// Raw memory, because its words are reached by several threads at once and must stay where they are. Whoever holds a
 /// reserved, unconsumed slot keeps the chunk alive; the consumer frees it when all slots are consumed and the tail has
 /// left it, so no access is to freed memory (proof at `ChunkList`).
 struct Chunk {
   static let capacity = 32
-  private static let headerBytes = 16
+  private static let headerBytes = 8
   private static let slotBytes = 24
   private static let bytes = headerBytes + capacity * slotBytes
 
@@ -24,7 +24,7 @@ struct Chunk {
 
   /// A chunk with every tag empty.
   static func allocate() -> Chunk {
-    let address = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 16)
+    let address = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 8)
     address.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
     return Chunk(address: address)
   }
@@ -36,13 +36,6 @@ struct Chunk {
   /// The chunk that follows, as bits; 0 until it is installed.
   @inline(__always)
   var next: UnsafeMutablePointer<Atomic<UInt>> { address.assumingMemoryBound(to: Atomic<UInt>.self) }
-
-  /// The number of the first slot in the history of the list. Written before the chunk is published.
-  @inline(__always)
-  var base: UInt {
-    get { address.load(fromByteOffset: 8, as: UInt.self) }
-    nonmutating set { address.storeBytes(of: newValue, toByteOffset: 8, as: UInt.self) }
-  }
 
   /// A slot's tag, which publishes the two words behind it.
   @inline(__always)

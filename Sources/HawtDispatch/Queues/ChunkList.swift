@@ -8,11 +8,12 @@ internal import Synchronization
 ///     tail   | chunk address (48) | closed (1) | index (15) |      one fetch-add reserves a slot for good
 ///
 ///     index < capacity    the slot is mine: write the words, then publish the tag
-///     index = capacity    I install the next chunk, with my entry published in its slot 0,
-///                         then move the tail to (next, 1), then link it from the old chunk
-///     index > capacity    somebody is installing: read the tail again, then reserve again
+///     index ≥ capacity    the chunk is full: fill slot 0 of a fresh one, move the tail from what was read to
+///                         (fresh, 1), then link it from the old chunk; or start again if the tail has moved
 ///
-/// A null chunk has capacity 0, so that the first producer of an idle list installs; it is linked from `first`.
+/// A null chunk has capacity 0, so that the first producer of an idle list installs; it is linked from `first`. An index
+/// beyond the capacity stands for no slot. Whoever finds a full chunk reads the tail before reserving again, so the index
+/// exceeds the capacity by the number of threads at most.
 /// The consumer gives the chunk of an empty list back by one compare-and-exchange of the tail from (chunk, all
 /// consumed) to (null, 0), which fails if anything has been reserved.
 ///
@@ -35,16 +36,19 @@ struct ChunkList: ~Copyable {
   private let first = Atomic<UInt>(0)
   /// The chunk that holds the next entry, or null. The consumer's alone.
   private let head = Atomic<UInt>(0)
-  /// How many entries have been consumed, ever. Written by the consumer alone.
-  private let consumed = Atomic<UInt>(0)
-  /// How many threads are reading `depth`: chunks are not freed meanwhile.
-  private let readers = Atomic<UInt32>(0)
+  /// How many slots of that chunk are consumed. Written by the consumer alone.
+  private let headIndex = Atomic<UInt32>(0)
+  /// How many chunks have been installed, and how many the consumer is done with, for `depth`. Relaxed: they order nothing.
+  private let installed = Atomic<UInt32>(0)
+  private let finished = Atomic<UInt32>(0)
 
   /// What the consumer writes over an empty tag or link on which it stops.
   private static let awaited = Entry.Kind.awaited
 
   /// What became of an entry that was pushed.
-  enum Push { case accepted, acceptedAwaited, refused }
+  ///
+  /// Refused: a void entry stands in its slot, to be consumed; without trace: nothing does.
+  enum Push { case accepted, acceptedAwaited, refused, refusedWithoutTrace }
 
   /// What a consumer that found nothing to pop may do.
   enum Settled {
@@ -89,62 +93,60 @@ struct ChunkList: ~Copyable {
     return old == Entry.Kind.empty ? .accepted : .acceptedAwaited
   }
 
+  /// Reserves until there is a slot, or installs a chunk. Lock-free: whoever finds the chunk full may install the next.
   @inline(never)
   private func pushSlowly(_ entry: Entry, _ first: Reservation, isOutside: Bool, worker: Worker?) -> Push {
     var got = first
+    var fresh: Chunk?
+    defer { if let fresh { recycle(fresh, worker: worker) } }
     while true {
-      let refused = got.isClosed && isOutside
-      let capacity = got.chunk == nil ? 0 : Chunk.capacity
-      if got.index <= capacity {
-        let published = refused ? Entry.void : entry
-        if refused { _ = entry.discard() }
-        if let chunk = got.chunk, got.index < capacity {
-          let result = publish(published, in: chunk, at: got.index)
-          // A void entry must be consumed too, or the list would never be empty: the caller schedules the queue.
-          return refused ? .refused : result
-        }
-        let result = install(published, after: got.chunk, worker: worker)
-        return refused ? .refused : result
+      if let chunk = got.chunk, got.index < Chunk.capacity {
+        guard got.isClosed, isOutside else { return publish(entry, in: chunk, at: got.index) }
+        // The slot is reserved for good: it is filled with an entry that means nothing, and must be consumed too.
+        _ = entry.discard()
+        _ = publish(.void, in: chunk, at: got.index)
+        return .refused
       }
-      awaitInstaller()
-      got = Reservation(word: tail.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue)
+      let word = tail.load(ordering: .sequentiallyConsistent)
+      let seen = Reservation(word: word)
+      if seen.chunk != nil, seen.index < Chunk.capacity {
+        got = Reservation(word: tail.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue)
+        continue
+      }
+      if seen.isClosed, isOutside {
+        _ = entry.discard()
+        return .refusedWithoutTrace
+      }
+      let next = fresh ?? worker?.takeChunk() ?? Chunk.allocate()
+      fresh = next
+      if let result = install(next, with: entry, after: seen) {
+        fresh = nil
+        return result
+      }
     }
   }
 
-  /// Appends a chunk whose first entry is `entry`. The caller has reserved the index that is the capacity.
-  private func install(_ entry: Entry, after previous: Chunk?, worker: Worker?) -> Push {
-    let chunk = worker?.takeChunk() ?? Chunk.allocate()
-    // Nobody consumes before the link below, so `consumed` is the number of this chunk's first slot if none is before.
-    chunk.base = previous.map { $0.base &+ UInt(Chunk.capacity) } ?? consumed.load(ordering: .relaxed)
+  /// Appends a chunk whose first entry is `entry`, if the tail is still what was seen: full, or null.
+  private func install(_ chunk: Chunk, with entry: Entry, after seen: Reservation) -> Push? {
     chunk.write(entry, at: 0)
     chunk.tag(0).pointee.store(entry.tag, ordering: .relaxed)
-    var word = tail.load(ordering: .relaxed)
-    while true {
-      let moved = Reservation.word(chunk, index: 1) | (word & ChunkList.closedBit)
-      // Releases the cleared tags of the new chunk to the producers that reserve in it.
-      let (done, seen) = tail.weakCompareExchange(
-        expected: word, desired: moved, ordering: .sequentiallyConsistent)
-      if done { break }
-      word = seen
+    let moved = Reservation.word(chunk, index: 1) | (seen.word & ChunkList.closedBit)
+    // Releases the new chunk to the producers that reserve in it. The whole word is compared, the index too: a chunk
+    // that was recycled to the same address has another.
+    guard
+      tail.compareExchange(expected: seen.word, desired: moved, ordering: .sequentiallyConsistent).exchanged
+    else {
+      chunk.tag(0).pointee.store(Entry.Kind.empty, ordering: .relaxed)
+      return nil
     }
+    installed.wrappingAdd(1, ordering: .relaxed)
     // Releases the chunk to the consumer; sequentially consistent as every publication is.
-    guard let previous else {
+    guard let previous = seen.chunk else {
       first.store(chunk.bits, ordering: .sequentiallyConsistent)
       return .accepted
     }
     let old = previous.next.pointee.exchange(chunk.bits, ordering: .sequentiallyConsistent)
     return old == 0 ? .accepted : .acceptedAwaited
-  }
-
-  /// Waits for the few instructions in which another producer installs a chunk.
-  private func awaitInstaller() {
-    var spins = 0
-    while true {
-      let now = Reservation(word: tail.load(ordering: .relaxed))
-      if now.index <= (now.chunk == nil ? 0 : Chunk.capacity) { return }
-      spins += 1
-      if spins < 64 { hawt_pause() } else { sched_yield() }
-    }
   }
 
   // MARK: The consumer
@@ -153,39 +155,39 @@ struct ChunkList: ~Copyable {
   /// consumer.
   @inline(__always)
   func pop(worker: Worker?) -> Entry {
-    let number = consumed.load(ordering: .relaxed)
-    if let chunk = Chunk(bits: head.load(ordering: .relaxed)) {
-      let index = Int(number &- chunk.base)
-      if index < Chunk.capacity {
-        // Acquires the words that the producer wrote.
-        let tag = chunk.tag(index).pointee.load(ordering: .acquiring)
-        guard tag > ChunkList.awaited else { return .empty }
-        return take(tag, chunk, index, number)
-      }
+    let index = headIndex.load(ordering: .relaxed)
+    if index < UInt32(Chunk.capacity), let chunk = Chunk(bits: head.load(ordering: .relaxed)) {
+      // Acquires the words that the producer wrote.
+      let tag = chunk.tag(Int(index)).pointee.load(ordering: .acquiring)
+      guard tag > ChunkList.awaited else { return .empty }
+      return take(tag, chunk, index)
     }
-    return popAcrossChunks(number, worker: worker)
+    return popAcrossChunks(worker: worker)
   }
 
   @inline(__always)
-  private func take(_ tag: UInt, _ chunk: Chunk, _ index: Int, _ number: UInt) -> Entry {
-    let entry = chunk.read(index, tag: tag)
+  private func take(_ tag: UInt, _ chunk: Chunk, _ index: UInt32) -> Entry {
+    let entry = chunk.read(Int(index), tag: tag)
     // Relaxed: the chunk is handed on by a releasing operation before anybody reads the tag again.
-    chunk.tag(index).pointee.store(Entry.Kind.empty, ordering: .relaxed)
-    // Releases nothing: `depth` takes it as a snapshot.
-    consumed.store(number &+ 1, ordering: .relaxed)
+    chunk.tag(Int(index)).pointee.store(Entry.Kind.empty, ordering: .relaxed)
+    headIndex.store(index &+ 1, ordering: .relaxed)
     return entry
   }
 
   @inline(never)
-  private func popAcrossChunks(_ number: UInt, worker: Worker?) -> Entry {
+  private func popAcrossChunks(worker: Worker?) -> Entry {
     let old = Chunk(bits: head.load(ordering: .relaxed))
     // Acquires what the installer wrote.
     let bits = old.map { $0.next.pointee.load(ordering: .acquiring) } ?? first.load(ordering: .acquiring)
     guard bits > ChunkList.awaited, let chunk = Chunk(bits: bits) else { return .empty }
     head.store(bits, ordering: .relaxed)
-    if let old { recycle(old, worker: worker) } else { first.store(0, ordering: .relaxed) }
-    let tag = chunk.tag(0).pointee.load(ordering: .acquiring)
-    return take(tag, chunk, 0, number)
+    if let old {
+      finished.wrappingAdd(1, ordering: .relaxed)
+      recycle(old, worker: worker)
+    } else {
+      first.store(0, ordering: .relaxed)
+    }
+    return take(chunk.tag(0).pointee.load(ordering: .acquiring), chunk, 0)
   }
 
   /// Whether the oldest entry is there to be popped. The caller is the consumer. False also if the entry is reserved
@@ -193,7 +195,7 @@ struct ChunkList: ~Copyable {
   func hasReady() -> Bool {
     // Sequentially consistent: pairs with the publication, as a worker asks this after it announced its sleep.
     guard let chunk = Chunk(bits: head.load(ordering: .relaxed)) else { return isLinked }
-    let index = Int(consumed.load(ordering: .relaxed) &- chunk.base)
+    let index = Int(headIndex.load(ordering: .relaxed))
     guard index < Chunk.capacity else {
       return chunk.next.pointee.load(ordering: .sequentiallyConsistent) > ChunkList.awaited
     }
@@ -211,12 +213,14 @@ struct ChunkList: ~Copyable {
     guard let chunk = Chunk(bits: head.load(ordering: .relaxed)) else { return .empty }
     let word = tail.load(ordering: .relaxed)
     let got = Reservation(word: word)
-    let index = Int(consumed.load(ordering: .relaxed) &- chunk.base)
+    let index = Int(headIndex.load(ordering: .relaxed))
     if got.chunk?.bits == chunk.bits, got.index == index {
       let (done, _) = tail.compareExchange(
         expected: word, desired: word & ChunkList.closedBit, ordering: .sequentiallyConsistent)
       if done {
         head.store(0, ordering: .relaxed)
+        headIndex.store(0, ordering: .relaxed)
+        finished.wrappingAdd(1, ordering: .relaxed)
         recycle(chunk, worker: worker)
         return .empty
       }
@@ -228,23 +232,19 @@ struct ChunkList: ~Copyable {
   }
 
   private func recycle(_ chunk: Chunk, worker: Worker?) {
-    // A reader of `depth` may still look at the chunk that the tail pointed to. One that comes after this look finds
-    // the tail elsewhere; one that came before is counted (both sequentially consistent).
-    while readers.load(ordering: .sequentiallyConsistent) != 0 { sched_yield() }
     chunk.next.pointee.store(0, ordering: .relaxed)
     if let worker { worker.giveChunk(chunk) } else { chunk.deallocate() }
   }
 
   // MARK: Everybody
 
-  /// How many entries wait. A snapshot; constant time.
+  /// How many entries wait. A snapshot: exact if nobody pushes or pops meanwhile. Constant time; touches no chunk.
   var depth: Int {
-    readers.wrappingAdd(1, ordering: .sequentiallyConsistent)
-    defer { readers.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
     let got = Reservation(word: tail.load(ordering: .sequentiallyConsistent))
-    guard let chunk = got.chunk else { return got.index }
-    let end = chunk.base &+ UInt(min(got.index, Chunk.capacity + 1))
-    return max(0, Int(bitPattern: end &- consumed.load(ordering: .relaxed)))
+    guard got.chunk != nil else { return 0 }
+    let full = Int(installed.load(ordering: .relaxed) &- finished.load(ordering: .relaxed)) - 1
+    let filled = full * Chunk.capacity + min(got.index, Chunk.capacity)
+    return max(0, filled - Int(headIndex.load(ordering: .relaxed)))
   }
 
   /// From now on, submissions from outside are refused (rule L3).
@@ -253,8 +253,9 @@ struct ChunkList: ~Copyable {
   /// Ends `close()`.
   func reopen() { tail.bitwiseAnd(~ChunkList.closedBit, ordering: .sequentiallyConsistent) }
 
-  /// Whether nothing is in it, not even a reserved slot. A snapshot.
-  var isEmpty: Bool { depth == 0 }
+  /// Whether nothing is in it, not even a reserved slot. A consumer that finds nothing leaves no chunk behind, so an empty
+  /// list at which nobody works has none.
+  var isEmpty: Bool { Reservation(word: tail.load(ordering: .sequentiallyConsistent)).chunk == nil }
 
   deinit {
     // The owner is going: nobody else has a reference. What is left was accepted by a dispatcher that is gone too.

@@ -65,7 +65,7 @@ extension Queue {
   }
 
   /// The control block of one of the library's own queues; nil for any other type.
-  var core: QueueCore? {
+  var controlBlock: QueueCore? {
     switch self {
     case let queue as SerialQueue: queue.core
     case let queue as ThreadQueue: queue.core
@@ -75,7 +75,7 @@ extension Queue {
   }
 
   /// Whether both refer to the same queue.
-  public func isSame(as other: any Queue) -> Bool { core != nil && core === other.core }
+  public func isSame(as other: any Queue) -> Bool { controlBlock != nil && controlBlock === other.controlBlock }
 
   /// `assertExecuting` at the caller's line.
   public func assertExecuting(_ file: StaticString = #fileID, _ line: UInt = #line) {

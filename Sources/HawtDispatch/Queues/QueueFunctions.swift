@@ -25,22 +25,21 @@ enum QueueFunctions {
           + "use async and continue in another task")
     }
     let result = SyncResult<Value>()
-    // The closure does not outlive this call: `wait` returns only after it has run or was let go of.
+    // The closure does not outlive the block: the call lets go of it before it signals, and signals when it has run or
+    // was let go of without running.
     try withoutActuallyEscaping(body) { body in
-      let call = SyncCall(result: result)
-      let submission = core.submit(
-        Entry(
-          Job {
-            do { result.outcome = .success(try body()) } catch { result.outcome = .failure(error) }
-            _ = call
-          }))
-      if case .refused(let refusal) = submission {
-        throw DispatcherError.refused(queue: core.label, refusal)
-      }
+      try submit(SyncCall(result: result, body), to: core)
+      result.waiter.wait()
     }
-    result.waiter.wait()
     guard let outcome = result.outcome else { throw DispatcherError.discarded(queue: core.label) }
     return try outcome.get()
+  }
+
+  private static func submit<Value: Sendable>(_ call: consuming SyncCall<Value>, to core: QueueCore) throws {
+    let entry = Entry(call)
+    if case .refused(let refusal) = core.submit(entry) {
+      throw DispatcherError.refused(queue: core.label, refusal)
+    }
   }
 
   static func assertExecuting(_ core: QueueCore, _ file: StaticString, _ line: UInt) {
@@ -71,9 +70,26 @@ private final class SyncResult<Value: Sendable>: @unchecked Sendable {
   var outcome: Result<Value, any Error>?
 }
 
-/// Signals when it goes: after the task has run, or when it was discarded (rule L3).
-private final class SyncCall<Value: Sendable>: Sendable {
+/// Runs the body of a `sync`; signals when it goes: after the body has run, or when it was discarded (rule L3).
+private final class SyncCall<Value: Sendable>: Runnable {
   private let result: SyncResult<Value>
-  init(result: SyncResult<Value>) { self.result = result }
-  deinit { result.waiter.signal() }
+  private var body: (@Sendable () throws -> Value)?
+
+  init(result: SyncResult<Value>, _ body: @escaping @Sendable () throws -> Value) {
+    self.result = result
+    self.body = body
+  }
+
+  override func execute(on worker: Worker, ticket: UInt) {
+    guard let body else { return }
+    self.body = nil
+    do { result.outcome = .success(try body()) } catch { result.outcome = .failure(error) }
+  }
+
+  override func discard(ticket: UInt) -> Bool { true }
+
+  deinit {
+    body = nil
+    result.waiter.signal()
+  }
 }

@@ -59,8 +59,8 @@ final class SerialCore: QueueCore, @unchecked Sendable {
       poke(worker)
       return .accepted
     }
-    // The void entry in the reserved slot must be consumed, or the list would never be empty.
-    poke(worker)
+    // A void entry in a reserved slot must be consumed, or the list would never be empty.
+    if result == .refused { poke(worker) }
     _ = bound?.consumed()
     return .refused(.shutDown)
   }

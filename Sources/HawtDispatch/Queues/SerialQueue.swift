@@ -81,7 +81,7 @@ public final class SerialQueue: Queue {
     _ target: any Queue, completion: (@Sendable (RetargetOutcome) -> Void)? = nil
   ) throws(DispatcherError) {
     let worker = core.dispatcher.enter(core)
-    guard let new = target.core else { throw .foreignDispatcher(queue: label, target: target.label) }
+    guard let new = target.controlBlock else { throw .foreignDispatcher(queue: label, target: target.label) }
     guard new.dispatcher === core.dispatcher else {
       throw .foreignDispatcher(queue: label, target: target.label)
     }

@@ -18,7 +18,7 @@ final class ThreadCore: QueueCore, @unchecked Sendable {
     let result = list.push(entry, isOutside: worker == nil, worker: worker)
     // Also when refused: the void entry is to be consumed.
     if worker?.index != index { dispatcher.workers[index].wakeIfAsleep() }
-    return result == .refused ? .refused(.shutDown) : .accepted
+    return result == .accepted || result == .acceptedAwaited ? .accepted : .refused(.shutDown)
   }
 
   override func enqueue(_ entry: Entry, worker: Worker?) {

@@ -120,7 +120,6 @@ final class Topology: @unchecked Sendable {
     var work: [PollerWork] = []
     // Released after the lock: it may be the last reference to the old target.
     var old: QueueCore?
-    defer { _ = consume old }
     var superseded: RetargetCompletion?
     try lock.withLock { () throws(DispatcherError) in
       try check(queue, target)
@@ -139,6 +138,7 @@ final class Topology: @unchecked Sendable {
     completion?.fulfil()
     work.removeAll(keepingCapacity: true)
     lock.withLock { if work.capacity > scratch.capacity { swap(&work, &scratch) } }
+    withExtendedLifetime(old) {}
   }
 
   private func check(_ queue: SerialCore, _ target: QueueCore) throws(DispatcherError) {
@@ -289,7 +289,6 @@ final class Topology: @unchecked Sendable {
     _ source: SourceBase, to target: QueueCore, completion: RetargetCompletion?, worker: Worker?
   ) throws(DispatcherError) {
     var old: QueueCore?
-    defer { _ = consume old }
     try lock.withLock { () throws(DispatcherError) in
       guard dispatcher.isRunning else { throw .stopped(dispatcher: dispatcher.name) }
       // One that is finished is in no queue's list any more.
@@ -306,6 +305,7 @@ final class Topology: @unchecked Sendable {
     source.targetChanged()
     source.requestReconcile(worker)
     completion?.fulfil()
+    withExtendedLifetime(old) {}
   }
 
   /// The home of a queue's timers, given one if there is none.

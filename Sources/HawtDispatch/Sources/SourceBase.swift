@@ -181,7 +181,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
     _ queue: any Queue, completion: (@Sendable (SerialQueue.RetargetOutcome) -> Void)?
   ) throws(DispatcherError) {
     let worker = dispatcher.enter(nil)
-    guard let new = queue.core, new.dispatcher === dispatcher else {
+    guard let new = queue.controlBlock, new.dispatcher === dispatcher else {
       throw .foreignDispatcher(queue: label, target: queue.label)
     }
     let owed = completion.map { RetargetCompletion(target: new, handler: $0) }

@@ -3,7 +3,7 @@ internal import Synchronization
 /// Who is woken for work that any worker may run. Modelled in `Conformance/Models/worker.pml`.
 ///
 /// At most one worker at a time is on its way up to *search* for work: waking an idle core costs more than hundreds of
-/// tasks. A searcher that finds work and was the last one wakes the next, so that a burst fans out.
+/// tasks. A worker that is about to run user code and leaves shared work behind wakes the next, so that a burst fans out.
 ///
 /// Why nothing is lost: a pusher pushes, then reads `searchers` and the idle bits; a worker that gives up searching lowers
 /// `searchers`, sets its idle bit, announces its sleep, and *then* looks at the work once more. All of these are
@@ -37,12 +37,15 @@ final class WakePolicy: @unchecked Sendable {
 
   /// Wakes a worker to search, unless one is searching already. Called after the work was pushed. Any thread.
   func notify() {
-    guard searchers.load(ordering: .sequentiallyConsistent) == 0,
-      idleCount.load(ordering: .sequentiallyConsistent) > 0
-    else { return }
-    let (first, _) = searchers.compareExchange(expected: 0, desired: 1, ordering: .sequentiallyConsistent)
-    guard first else { return }
-    if !wakeOne() { searchers.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
+    while true {
+      guard searchers.load(ordering: .sequentiallyConsistent) == 0, hasIdle else { return }
+      let (first, _) = searchers.compareExchange(expected: 0, desired: 1, ordering: .sequentiallyConsistent)
+      guard first else { return }
+      if wakeOne() { return }
+      searchers.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+      // Another pusher may have relied on this attempt, after the last sleeper it saw was gone.
+      guard dispatcher.hasSharedWork else { return }
+    }
   }
 
   private func wakeOne() -> Bool {
@@ -69,10 +72,13 @@ final class WakePolicy: @unchecked Sendable {
   /// The worker begins to look for work on its own account.
   func beginSearching() { searchers.wrappingAdd(1, ordering: .sequentiallyConsistent) }
 
-  /// The worker stops searching. If it found work and was the last to search, another one is woken: there may be more.
-  func endSearching(found: Bool) {
-    let left = searchers.wrappingSubtract(1, ordering: .sequentiallyConsistent).newValue
-    if found, left == 0, dispatcher.hasUnpinnedWork { notify() }
+  /// The worker stops searching.
+  func endSearching() { searchers.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
+
+  /// Before a worker runs user code, whatever it is: what is still shared must not wait for it, as it may get stuck.
+  @inline(__always)
+  func workerBegins() {
+    if hasIdle, dispatcher.hasSharedWork { notify() }
   }
 
   func setIdle(_ worker: Int) {

@@ -23,6 +23,7 @@ extension Worker {
       sleepUntilReady()
     }
     freeLease()
+    dispatcher.wakePolicy.workerBegins()
     dispatcher.watch.workerBegins(self)
     runPhase()
   }
@@ -70,7 +71,10 @@ extension Worker {
     // After the announcement: what was submitted before it is seen here, what comes after it writes to the waker.
     let mode: WaitMode =
       hasAnythingBeforeSleep || dispatcher.hasUnpinnedWork || custody.isLeaving ? .now : .untilReady
-    if mode == .untilReady { dispatcher.watch.workerSleeps(self) }
+    if mode == .untilReady {
+      dispatcher.watch.workerSleeps(self)
+      if dispatcher.isClosing { dispatcher.shutdown.workerSleeps() }
+    }
     poll(mode)
     dispatcher.wakePolicy.clearIdle(index)
     let woken = sleep.exchange(Sleep.awake, ordering: .sequentiallyConsistent)
@@ -127,18 +131,26 @@ extension Worker {
         found = search()
       } while !found && monotonicNow() < end && !custody.isLeaving
     }
-    policy.endSearching(found: found)
+    policy.endSearching()
     return found
   }
 
   private func search() -> Bool {
     if !mailbox.isEmpty { drainMailbox() }
+    // Shared entries are taken while this worker still counts as the searcher, so that one entry wakes one worker.
+    for level in 0..<3 where !dispatcher.globals[level].injection.looksEmpty { takeShared(level) }
     if hasWork { return true }
     let workers = dispatcher.workers
     for offset in 1..<max(1, workers.count) where steal(from: workers[(index + offset) % workers.count], all: false) {
       return true
     }
     return false
+  }
+
+  private func takeShared(_ level: Int) {
+    let entry = dispatcher.globals[level].injection.pop()
+    guard entry.kind != Entry.Kind.empty else { return }
+    if !ring(level).push(entry) { _ = dispatcher.globals[level].injection.push(entry, isOutside: false) }
   }
 
   /// Takes half of a peer's entries of each priority, or all of them.

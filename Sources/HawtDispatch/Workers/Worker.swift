@@ -116,7 +116,8 @@ final class Worker: @unchecked Sendable {
   /// The same, if it is one of `dispatcher`'s.
   @inline(__always)
   static func current(of dispatcher: DispatcherCore) -> Worker? {
-    guard let worker = current, worker.dispatcher === dispatcher else { return nil }
+    // A thread that was left behind by a shutdown is a stranger: what it submits is from outside.
+    guard let worker = current, worker.dispatcher === dispatcher, !worker.custody.isAbandoned else { return nil }
     return worker
   }
 
