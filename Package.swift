@@ -52,6 +52,9 @@ let package = Package(
         "HawtDispatch", "HawtSockets", "CLinux",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
+    .executableTarget(
+      name: "example-echo-server", dependencies: ["HawtDispatch", "HawtSockets"],
+      path: "Sources/Examples/EchoServer", swiftSettings: strict),
     .target(
       name: "HawtConformance", dependencies: ["HawtDispatch", "Polling", "CLinux"] + backends,
       path: "Conformance/Kit", swiftSettings: strict),

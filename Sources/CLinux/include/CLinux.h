@@ -7,6 +7,8 @@
 #include <sys/signalfd.h>
 #include <sys/vfs.h>
 
+#include "hawt_accept4.h"
+
 // glibc declares the flags below as anonymous enumerations and the masks as an enumeration whose members carry a
 // cast in Swift; plain constants of the type that the calls take keep the casts out of the code that uses them.
 static const int hawt_epoll_cloexec = EPOLL_CLOEXEC;

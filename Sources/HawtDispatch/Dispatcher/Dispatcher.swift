@@ -138,7 +138,7 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
   ) {
     let target = coreOf(queue)
     let join = JoinedCancel(sources.count) {
-      target.enqueue(Entry(Job(run: handler)), worker: Worker.current(of: target.dispatcher))
+      target.enqueue(Entry(Job(run: handler)), worker: WorkerRef(of: target.dispatcher))
     }
     for source in sources { source.core.afterCancel.add { join.countDown() } }
   }

@@ -39,10 +39,12 @@ final class DispatcherCore: @unchecked Sendable {
     let seed = RootSeed(name: name)
     threads = seed.makeThreads(settings.workers)
     globals = seed.makeGlobals()
-    retired = threads.map { Worker(thread: $0) }
+    let policy = WakePolicy(workers: settings.workers)
+    wakePolicy = policy
+    let (all, complete) = (globals, settings)
+    retired = threads.map { Worker(thread: $0, globals: all, wakePolicy: policy, settings: complete) }
     workers = WorkerTable(retired)
     topology = Topology(workers: settings.workers)
-    wakePolicy = WakePolicy(workers: settings.workers)
     for queue in roots { queue.adopt(self) }
     for worker in retired { worker.adopt(self) }
     topology.adopt(self)
@@ -65,13 +67,13 @@ final class DispatcherCore: @unchecked Sendable {
 
   /// The beginning of each use: traps in a forked child (rule S9), and says which of the dispatcher's workers the caller is.
   @inline(__always)
-  func enter(_ queue: QueueCore?) -> Worker? {
+  func enter(_ queue: QueueCore?) -> WorkerRef? {
     if forkGuard.isForked { trapForked(queue) }
-    return Worker.current(of: self)
+    return WorkerRef(of: self)
   }
 
   /// The same for what is legal in a forked child, as it does nothing there.
-  func enterOrNil() -> Worker? { forkGuard.isForked ? nil : Worker.current(of: self) }
+  func enterOrNil() -> WorkerRef? { forkGuard.isForked ? nil : WorkerRef(of: self) }
 
   var isForked: Bool { forkGuard.isForked }
 
@@ -110,7 +112,7 @@ final class DispatcherCore: @unchecked Sendable {
 
   /// Puts a fresh worker in the place of one whose thread was left behind. Under `shutdown.lock`, stopped.
   func replace(_ worker: Worker) {
-    let fresh = Worker(thread: worker.thread)
+    let fresh = Worker(thread: worker.thread, globals: globals, wakePolicy: wakePolicy, settings: settings)
     fresh.adopt(self)
     // The old one touches its poller no more: it takes no lease once it is abandoned.
     worker.lease.take()

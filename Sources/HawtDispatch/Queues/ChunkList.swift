@@ -75,7 +75,7 @@ struct ChunkList: ~Copyable {
   ///
   /// - Parameter isOutside: whether a closed list refuses it.
   @inline(__always)
-  func push(_ entry: Entry, isOutside: Bool, worker: Worker?) -> Push {
+  func push(_ entry: Entry, isOutside: Bool, worker: WorkerRef?) -> Push {
     // Sequentially consistent: the reservation is the point at which the submission happens (rule Q1), and it must
     // come before the producer's later look at the queue's state.
     let got = Reservation(word: tail.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue)
@@ -95,7 +95,7 @@ struct ChunkList: ~Copyable {
 
   /// Reserves until there is a slot, or installs a chunk. Lock-free: whoever finds the chunk full may install the next.
   @inline(never)
-  private func pushSlowly(_ entry: Entry, _ first: Reservation, isOutside: Bool, worker: Worker?) -> Push {
+  private func pushSlowly(_ entry: Entry, _ first: Reservation, isOutside: Bool, worker: WorkerRef?) -> Push {
     var got = first
     var fresh: Chunk?
     defer { if let fresh { recycle(fresh, worker: worker) } }
@@ -154,7 +154,7 @@ struct ChunkList: ~Copyable {
   /// Takes the oldest entry; `.empty` if there is none, or if it is reserved and not yet published. The caller is the
   /// consumer.
   @inline(__always)
-  func pop(worker: Worker?) -> Entry {
+  func pop(worker: WorkerRef?) -> Entry {
     let index = headIndex.load(ordering: .relaxed)
     if index < UInt32(Chunk.capacity), let chunk = Chunk(bits: head.load(ordering: .relaxed)) {
       // Acquires the words that the producer wrote.
@@ -175,7 +175,7 @@ struct ChunkList: ~Copyable {
   }
 
   @inline(never)
-  private func popAcrossChunks(worker: Worker?) -> Entry {
+  private func popAcrossChunks(worker: WorkerRef?) -> Entry {
     let old = Chunk(bits: head.load(ordering: .relaxed))
     // Acquires what the installer wrote.
     let bits = old.map { $0.next.pointee.load(ordering: .acquiring) } ?? first.load(ordering: .acquiring)
@@ -209,7 +209,7 @@ struct ChunkList: ~Copyable {
   /// To be called by the consumer when `pop` gave nothing: gives the chunk of an empty list back, or marks what is to
   /// be awaited.
   @inline(__always)
-  func settle(worker: Worker?) -> Settled {
+  func settle(worker: WorkerRef?) -> Settled {
     guard let chunk = Chunk(bits: head.load(ordering: .relaxed)) else { return .empty }
     let word = tail.load(ordering: .relaxed)
     let got = Reservation(word: word)
@@ -231,7 +231,7 @@ struct ChunkList: ~Copyable {
     return marked || seen == ChunkList.awaited ? .awaiting : .arrived
   }
 
-  private func recycle(_ chunk: Chunk, worker: Worker?) {
+  private func recycle(_ chunk: Chunk, worker: WorkerRef?) {
     chunk.next.pointee.store(0, ordering: .relaxed)
     if let worker { worker.giveChunk(chunk) } else { chunk.deallocate() }
   }

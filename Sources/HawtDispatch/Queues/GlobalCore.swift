@@ -17,14 +17,14 @@ final class GlobalCore: QueueCore, @unchecked Sendable {
 
   @inline(__always)
   override func submit(_ entry: Entry) -> Submission {
-    let worker = dispatcher.enter(self)
-    if let worker, worker.pushLocally(entry, level: priority.rawValue) { return .accepted }
+    let worker = enter()
+    if let worker, worker.use({ $0.pushLocally(entry, level: priority.rawValue) }) { return .accepted }
     return inject(entry, isOutside: worker == nil) ? .accepted : .refused(.shutDown)
   }
 
   @inline(__always)
-  override func enqueue(_ entry: Entry, worker: Worker?) {
-    if let worker, worker.pushLocally(entry, level: priority.rawValue) { return }
+  override func enqueue(_ entry: Entry, worker: WorkerRef?) {
+    if let worker, worker.use({ $0.pushLocally(entry, level: priority.rawValue) }) { return }
     _ = inject(entry, isOutside: false)
   }
 

@@ -18,6 +18,10 @@ class QueueCore: @unchecked Sendable {
     targetKind = kind
   }
 
+  /// The beginning of each use; see `DispatcherCore.enter`.
+  @inline(__always)
+  final func enter() -> WorkerRef? { owner.use { $0.enter(self) } }
+
   @inline(__always) final var dispatcher: DispatcherCore { owner.value }
   final func adopt(_ dispatcher: DispatcherCore) { owner.set(dispatcher) }
 
@@ -47,7 +51,7 @@ class QueueCore: @unchecked Sendable {
   /// Takes a user's entry: `Submission.accepted`, or refused and discarded.
   func submit(_ entry: Entry) -> Submission { fatalError("QueueCore.submit is abstract") }
   /// Takes an entry of the library's own, which is never refused. `worker`: the calling one, of this dispatcher.
-  func enqueue(_ entry: Entry, worker: Worker?) { fatalError("QueueCore.enqueue is abstract") }
+  func enqueue(_ entry: Entry, worker: WorkerRef?) { fatalError("QueueCore.enqueue is abstract") }
   /// How many entries wait.
   var depth: Int { fatalError("QueueCore.depth is abstract") }
   /// Its place among the roots of its dispatcher: thread queues first.
@@ -57,7 +61,7 @@ class QueueCore: @unchecked Sendable {
 
   /// Whether the calling thread is running this queue, in any frame (rule Q7).
   final var isExecuting: Bool {
-    guard let worker = Worker.current, worker.dispatcher === dispatcher else { return false }
+    guard let worker = Worker.current else { return false }
     return worker.isExecuting(self)
   }
 }

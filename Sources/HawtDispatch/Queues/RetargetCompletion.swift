@@ -50,6 +50,6 @@ final class RetargetCompletion: @unchecked Sendable {
     guard !isCalled.exchange(true, ordering: .acquiringAndReleasing) else { return }
     let handler = handler
     // As an entry of the library's own: a completion is owed even when the target refuses submissions.
-    target.enqueue(Entry(Job { handler(outcome) }), worker: Worker.current(of: target.dispatcher))
+    target.enqueue(Entry(Job { handler(outcome) }), worker: WorkerRef(of: target.dispatcher))
   }
 }

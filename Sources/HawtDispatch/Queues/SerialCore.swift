@@ -40,7 +40,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
 
   @inline(__always)
   override func submit(_ entry: Entry) -> Submission {
-    let worker = dispatcher.enter(self)
+    let worker = enter()
     if let bound, !bound.admit() {
       _ = entry.discard()
       return .refused(.queueFull(limit: bound.limit.maximum))
@@ -54,7 +54,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   }
 
   @inline(never)
-  private func submitSlowly(_ result: ChunkList.Push, _ worker: Worker?) -> Submission {
+  private func submitSlowly(_ result: ChunkList.Push, _ worker: WorkerRef?) -> Submission {
     if result == .acceptedAwaited {
       poke(worker)
       return .accepted
@@ -65,7 +65,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
     return .refused(.shutDown)
   }
 
-  override func enqueue(_ entry: Entry, worker: Worker?) {
+  override func enqueue(_ entry: Entry, worker: WorkerRef?) {
     if list.push(entry, isOutside: false, worker: worker) == .accepted {
       ensureScheduled(worker)
     } else {
@@ -75,13 +75,13 @@ final class SerialCore: QueueCore, @unchecked Sendable {
 
   /// Makes somebody responsible for the entry that the caller has published.
   @inline(__always)
-  private func ensureScheduled(_ worker: Worker?) {
+  private func ensureScheduled(_ worker: WorkerRef?) {
     // Sequentially consistent: it must come after the publication; see "why nothing is lost" at `ChunkList`.
     let seen = state.load(ordering: .sequentiallyConsistent)
     if seen & SerialState.scheduled == 0 { schedule(seen, worker) }
   }
 
-  private func schedule(_ first: UInt64, _ worker: Worker?) {
+  private func schedule(_ first: UInt64, _ worker: WorkerRef?) {
     var seen = first
     while seen & SerialState.scheduled == 0 {
       // Acquires the target that belongs to the epoch; releases to the runner what the producer did.
@@ -97,7 +97,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   }
 
   /// Tells the queue that an entry on which its consumer stopped is published now.
-  private func poke(_ worker: Worker?) {
+  private func poke(_ worker: WorkerRef?) {
     var seen = state.load(ordering: .sequentiallyConsistent)
     while seen & SerialState.running != 0 {
       let (done, now) = state.compareExchange(
@@ -108,7 +108,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
     schedule(seen, worker)
   }
 
-  private func pushToTarget(epoch: UInt32, _ worker: Worker?) {
+  private func pushToTarget(epoch: UInt32, _ worker: WorkerRef?) {
     target.push(Entry(self, epoch: epoch), worker: worker)
   }
 
@@ -131,7 +131,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
       if done { break }
       seen = now
     }
-    worker.push(frame: self)
+    worker.push(frame: .passUnretained(self))
     drain(worker)
     worker.popFrame()
   }
@@ -140,7 +140,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   private func drain(_ worker: Worker) {
     while true {
       if worker.mustLeave { return leaveUnfinished(worker) }
-      let entry = list.pop(worker: worker)
+      let entry = list.pop(worker: worker.ref)
       if entry.kind == Entry.Kind.empty {
         if leaveEmpty(worker) { return }
         continue
@@ -163,14 +163,14 @@ final class SerialCore: QueueCore, @unchecked Sendable {
       seen = now
     }
     let was = SerialState(seen)
-    if !was.isSuspended { pushToTarget(epoch: was.epoch, worker) }
+    if !was.isSuspended { pushToTarget(epoch: was.epoch, worker.ref) }
     if was.has(SerialState.moving) { dispatcher.topology.left(self, epoch: was.epoch) }
   }
 
   /// Leaves an empty list. False if an entry came meanwhile.
   @inline(__always)
   private func leaveEmpty(_ worker: Worker) -> Bool {
-    let settled = list.settle(worker: worker)
+    let settled = list.settle(worker: worker.ref)
     if settled == .arrived { return false }
     var seen = state.load(ordering: .relaxed)
     while true {
@@ -188,7 +188,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
       if done { break }
       seen = now
     }
-    if settled == .empty, list.isLinked { ensureScheduled(worker) }
+    if settled == .empty, list.isLinked { ensureScheduled(worker.ref) }
     if seen & SerialState.moving != 0 { dispatcher.topology.left(self, epoch: SerialState(seen).epoch) }
     return true
   }
@@ -196,7 +196,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   // MARK: Suspending
 
   func suspend() {
-    _ = dispatcher.enter(self)
+    _ = enter()
     var seen = state.load(ordering: .relaxed)
     while true {
       precondition(
@@ -211,7 +211,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   }
 
   func resume() {
-    let worker = dispatcher.enter(self)
+    let worker = enter()
     var seen = state.load(ordering: .relaxed)
     var pushes = false
     while true {
@@ -242,7 +242,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
 
   /// Raises the epoch and hands the queue to its new target.
   /// - Returns: the new epoch if the queue is running, so that the move completes when the runner leaves.
-  func raiseEpoch(_ worker: Worker?) -> UInt32? {
+  func raiseEpoch(_ worker: WorkerRef?) -> UInt32? {
     var seen = state.load(ordering: .relaxed)
     var next = seen
     while true {
@@ -281,7 +281,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
       if pushes { next &+= SerialState.epochUnit }
       let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
       if done {
-        if pushes { pushToTarget(epoch: SerialState(next).epoch, Worker.current(of: dispatcher)) }
+        if pushes { pushToTarget(epoch: SerialState(next).epoch, WorkerRef(of: dispatcher)) }
         return
       }
       seen = now

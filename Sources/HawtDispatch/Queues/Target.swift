@@ -73,15 +73,17 @@ struct Target: ~Copyable {
 
   /// Hands an entry, which is the library's own and so never refused, to the target.
   @inline(__always)
-  func push(_ entry: Entry, worker: Worker?) {
+  func push(_ entry: Entry, worker: WorkerRef?) {
     let seen = word.load(ordering: .acquiring) & ~1
     switch seen & 6 {
     case Kind.global.rawValue:
-      let core = unsafeDowncast(Target.queue(seen)._withUnsafeGuaranteedRef { $0 }, to: GlobalCore.self)
-      core.enqueue(entry, worker: worker)
+      Target.queue(seen)._withUnsafeGuaranteedRef {
+        unsafeDowncast($0, to: GlobalCore.self).enqueue(entry, worker: worker)
+      }
     case Kind.thread.rawValue:
-      let core = unsafeDowncast(Target.queue(seen)._withUnsafeGuaranteedRef { $0 }, to: ThreadCore.self)
-      core.enqueue(entry, worker: worker)
+      Target.queue(seen)._withUnsafeGuaranteedRef {
+        unsafeDowncast($0, to: ThreadCore.self).enqueue(entry, worker: worker)
+      }
     default:
       // A retarget may have put another kind of queue there meanwhile: dispatch on what was borrowed.
       borrow().enqueue(entry, worker: worker)

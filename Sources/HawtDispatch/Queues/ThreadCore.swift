@@ -14,26 +14,28 @@ final class ThreadCore: QueueCore, @unchecked Sendable {
   override func makeHandle() -> any Queue { ThreadQueue(self) }
 
   override func submit(_ entry: Entry) -> Submission {
-    let worker = dispatcher.enter(self)
+    let worker = enter()
     let result = list.push(entry, isOutside: worker == nil, worker: worker)
     // Also when refused: the void entry is to be consumed.
-    if worker?.index != index { dispatcher.workers[index].wakeIfAsleep() }
+    if worker?.index != index { wakeOwner() }
     return result == .accepted || result == .acceptedAwaited ? .accepted : .refused(.shutDown)
   }
 
-  override func enqueue(_ entry: Entry, worker: Worker?) {
+  override func enqueue(_ entry: Entry, worker: WorkerRef?) {
     _ = list.push(entry, isOutside: false, worker: worker)
     // A worker's own push needs no wake-up: it looks at the list before it sleeps.
-    if worker?.index != index { dispatcher.workers[index].wakeIfAsleep() }
+    if worker?.index != index { wakeOwner() }
   }
+
+  private func wakeOwner() { dispatcher.workers[index].wakeIfAsleep() }
 
   // MARK: Its worker's
 
   @inline(__always)
-  func pop(_ worker: Worker) -> Entry { list.pop(worker: worker) }
+  func pop(_ worker: WorkerRef) -> Entry { list.pop(worker: worker) }
 
   /// Gives the memory of an empty list back.
-  func settleIfEmpty(_ worker: Worker) { _ = list.settle(worker: worker) }
+  func settleIfEmpty(_ worker: WorkerRef) { _ = list.settle(worker: worker) }
 
   /// Whether an entry can be popped; asked also after the sleep was announced.
   @inline(__always)

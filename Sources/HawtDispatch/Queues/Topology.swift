@@ -115,7 +115,7 @@ final class Topology: @unchecked Sendable {
 
   /// `SerialQueue.setTarget`, after the checks that need no lock.
   func retarget(
-    _ queue: SerialCore, to target: QueueCore, completion: RetargetCompletion?, worker: Worker?
+    _ queue: SerialCore, to target: QueueCore, completion: RetargetCompletion?, worker: WorkerRef?
   ) throws(DispatcherError) {
     var work: [PollerWork] = []
     // Released after the lock: it may be the last reference to the old target.
@@ -286,7 +286,7 @@ final class Topology: @unchecked Sendable {
 
   /// `setTarget` of a source: like that of a queue without children.
   func retarget(
-    _ source: SourceBase, to target: QueueCore, completion: RetargetCompletion?, worker: Worker?
+    _ source: SourceBase, to target: QueueCore, completion: RetargetCompletion?, worker: WorkerRef?
   ) throws(DispatcherError) {
     var old: QueueCore?
     try lock.withLock { () throws(DispatcherError) in

@@ -56,7 +56,7 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
 
   var isDisarmed: Bool { SourceState(state.load(ordering: .sequentiallyConsistent)).has(SourceState.disarmed) }
   override var keepsSignals: Bool { false }
-  override func desiredChanged() { requestReconcile(Worker.current(of: dispatcher)) }
+  override func desiredChanged() { requestReconcile(WorkerRef(of: dispatcher)) }
 
   // MARK: Activation
 
@@ -64,7 +64,7 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
     guard !interest.isEmpty else { throw .emptyInterest(descriptor: descriptor) }
     guard dispatcher.isRunning else { throw .stopped(dispatcher: dispatcher.name) }
     guard try activateOnce() else { return }
-    requestReconcile(Worker.current(of: dispatcher))
+    requestReconcile(WorkerRef(of: dispatcher))
     awaitActivation()
     if let error = activationError { throw error }
   }
@@ -158,7 +158,7 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
     }
     guard changed else { return false }
     guard was.isOpen, !was.has(SourceState.pending) else { return true }
-    pushEntry(was.epoch, Worker.current(of: dispatcher))
+    pushEntry(was.epoch, WorkerRef(of: dispatcher))
     return false
   }
 
@@ -196,7 +196,7 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
     let (_, first) = transform { $0.has(SourceState.cancelled) ? nil : $0.word | SourceState.cancelled }
     guard first else { return }
     tell(.registration(error))
-    requestReconcile(Worker.current(of: dispatcher))
+    requestReconcile(WorkerRef(of: dispatcher))
   }
 
   /// Tells the source's error handler, on its target, or else the dispatcher's.
@@ -208,7 +208,7 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
         dispatcher.report(error, .sourceError, on: Worker.current?.currentQueue)
       }
     }
-    target.push(Entry(job), worker: Worker.current(of: dispatcher))
+    target.push(Entry(job), worker: WorkerRef(of: dispatcher))
   }
 
   override func runCancelHandler(on worker: Worker) {

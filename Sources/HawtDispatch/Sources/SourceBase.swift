@@ -79,7 +79,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
 
   /// There is something to deliver: gives it to the target now or, if it may not be delivered now, as soon as it may.
   @inline(__always)
-  final func signal(_ worker: Worker?) {
+  final func signal(_ worker: WorkerRef?) {
     let (was, _) = transform { now in
       if now.isOpen, !now.has(SourceState.pending) {
         return (now.word | SourceState.pending) & ~SourceState.signalled
@@ -90,7 +90,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
   }
 
   @inline(__always)
-  final func pushEntry(_ epoch: UInt, _ worker: Worker?) {
+  final func pushEntry(_ epoch: UInt, _ worker: WorkerRef?) {
     target.push(Entry(self, ticket: epoch), worker: worker)
   }
 
@@ -106,8 +106,8 @@ class SourceBase: PollerWork, @unchecked Sendable {
     }
     guard taken else { return }
     if was.has(SourceState.finished) { return finish(on: worker) }
-    if was.has(SourceState.cancelled) { return finishIfDue(worker) }
-    if was.suspendCount > 0 { return redeliverIfOpen(worker) }
+    if was.has(SourceState.cancelled) { return finishIfDue(worker.ref) }
+    if was.suspendCount > 0 { return redeliverIfOpen(worker.ref) }
     deliver(on: worker)
     willEnd(on: worker)
     let (ended, _) = transform { now in
@@ -115,15 +115,15 @@ class SourceBase: PollerWork, @unchecked Sendable {
       guard now.isOpen, now.has(SourceState.signalled) else { return rest }
       return (rest | SourceState.pending) & ~SourceState.signalled
     }
-    if ended.has(SourceState.cancelled) { return finishIfDue(worker) }
-    if ended.isOpen, ended.has(SourceState.signalled) { pushEntry(ended.epoch, worker) }
+    if ended.has(SourceState.cancelled) { return finishIfDue(worker.ref) }
+    if ended.isOpen, ended.has(SourceState.signalled) { pushEntry(ended.epoch, worker.ref) }
     if ended.has(SourceState.disarmed) { desiredChanged() }
   }
 
   private final var keptSignal: UInt64 { keepsSignals ? SourceState.signalled : 0 }
 
   /// After a resume that may have come while the entry of something suspended was dropped.
-  private final func redeliverIfOpen(_ worker: Worker?) {
+  private final func redeliverIfOpen(_ worker: WorkerRef?) {
     let (was, pushed) = transform { now in
       guard now.isOpen, now.has(SourceState.signalled), !now.has(SourceState.pending) else { return nil }
       return (now.word | SourceState.pending) & ~SourceState.signalled
@@ -191,7 +191,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
   final var isCancelled: Bool { SourceState(state.load(ordering: .sequentiallyConsistent)).has(SourceState.cancelled) }
 
   /// The topology lock is held, and the new target published: an entry that stands in the old one is void now.
-  final func raiseEpoch(_ worker: Worker?) {
+  final func raiseEpoch(_ worker: WorkerRef?) {
     let (was, _) = transform { $0.word &+ SourceState.epochUnit }
     let handlerStands = was.has(SourceState.pending) && !was.has(SourceState.running)
     let cancelStands = was.has(SourceState.finished) && !was.has(SourceState.done)
@@ -203,10 +203,10 @@ class SourceBase: PollerWork, @unchecked Sendable {
   /// Sources without a registration have nothing to bring into line.
   override func pass(on worker: Worker) -> Int? { nil }
 
-  override func settled() { finishIfDue(Worker.current(of: dispatcher)) }
+  override func settled() { finishIfDue(WorkerRef(of: dispatcher)) }
 
   /// Submits the cancel handler if it is cancelled, its last handler has ended and it is out of every poller (rule S7).
-  final func finishIfDue(_ worker: Worker?) {
+  final func finishIfDue(_ worker: WorkerRef?) {
     // Busy: a pass will follow, and ask again.
     guard isCancelled, !isBusy else { return }
     let (was, finishes) = transform { now in

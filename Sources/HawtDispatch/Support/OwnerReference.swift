@@ -15,6 +15,19 @@ struct OwnerReference: ~Copyable {
     word.store(UInt(bitPattern: Unmanaged.passUnretained(owner).toOpaque()), ordering: .relaxed)
   }
 
+  /// Lends the owner without counting a reference.
+  @inline(__always)
+  func use<Value>(_ body: (DispatcherCore) -> Value) -> Value {
+    Unmanaged<DispatcherCore>.fromOpaque(
+      UnsafeRawPointer(bitPattern: word.load(ordering: .relaxed)).unsafelyUnwrapped
+    )._withUnsafeGuaranteedRef(body)
+  }
+
+  @inline(__always)
+  func isSame(as dispatcher: DispatcherCore) -> Bool {
+    word.load(ordering: .relaxed) == UInt(bitPattern: Unmanaged.passUnretained(dispatcher).toOpaque())
+  }
+
   /// - Precondition: it has been set, and the owner is alive.
   @inline(__always)
   var value: DispatcherCore {

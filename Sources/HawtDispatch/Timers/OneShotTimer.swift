@@ -23,7 +23,7 @@ final class OneShotTimer: ArmedTimer, @unchecked Sendable {
     self.job = job
   }
 
-  override func fall(due now: Nanoseconds, _ worker: Worker?) -> Nanoseconds? {
+  override func fall(due now: Nanoseconds, _ worker: WorkerRef?) -> Nanoseconds? {
     let (due, _) = state.compareExchange(
       expected: OneShotTimer.armed, desired: OneShotTimer.queued, ordering: .acquiringAndReleasing)
     if due { queue.enqueue(Entry(self), worker: worker) }

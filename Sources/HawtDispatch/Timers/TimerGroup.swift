@@ -63,7 +63,7 @@ final class TimerGroup: PollerWork, HeapElement, @unchecked Sendable {
       published.store(deadline, ordering: .relaxed)
       return true
     }
-    if mustTell == true { requestReconcile(Worker.current(of: dispatcher)) }
+    if mustTell == true { requestReconcile(WorkerRef(of: dispatcher)) }
     return mustTell != nil
   }
 
@@ -91,7 +91,7 @@ final class TimerGroup: PollerWork, HeapElement, @unchecked Sendable {
 
   /// Hands the due timers to the queue. Under the lease of the worker that has the group.
   /// - Returns: the deadline of the next.
-  func fire(until now: Nanoseconds, _ worker: Worker?) -> Nanoseconds? {
+  func fire(until now: Nanoseconds, _ worker: WorkerRef?) -> Nanoseconds? {
     let (next, lastOfQueue) = lock.withLock { () -> (Nanoseconds?, Bool) in
       while let (key, timer) = timers.first, key.time <= now {
         timers.remove(timer)
@@ -161,7 +161,7 @@ class ArmedTimer: Runnable, HeapElement {
 
   /// The deadline has come: hands itself to its queue. The group's lock is held.
   /// - Returns: the deadline at which it is due again.
-  func fall(due now: Nanoseconds, _ worker: Worker?) -> Nanoseconds? { fatalError("ArmedTimer.fall is abstract") }
+  func fall(due now: Nanoseconds, _ worker: WorkerRef?) -> Nanoseconds? { fatalError("ArmedTimer.fall is abstract") }
 
   /// A shutdown drops it.
   /// - Returns: whether that is to be reported.

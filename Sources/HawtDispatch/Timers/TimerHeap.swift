@@ -131,7 +131,7 @@ struct TimerHeap {
   /// Hands every timer that is due at `now` to its queue, each queue's in order.
   mutating func expire(_ now: Nanoseconds, on worker: Worker) {
     while let (key, group) = heap.first, key.time <= now {
-      place(group, group.fire(until: now, Worker.current(of: worker.dispatcher)))
+      place(group, group.fire(until: now, WorkerRef(of: worker.dispatcher)))
     }
   }
 }

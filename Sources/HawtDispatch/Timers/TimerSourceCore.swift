@@ -63,7 +63,7 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
 
   /// A beat is due. The group's lock is held.
   /// - Returns: the next beat.
-  func beat(_ timer: BeatTimer, due now: Nanoseconds, _ worker: Worker?) -> Nanoseconds? {
+  func beat(_ timer: BeatTimer, due now: Nanoseconds, _ worker: WorkerRef?) -> Nanoseconds? {
     let (isDue, next) = lock.withLock { () -> (Bool, Nanoseconds?) in
       guard current?.timer === timer, let deadline = firstDeadline else { return (false, nil) }
       guard let interval else {
@@ -112,7 +112,7 @@ final class BeatTimer: ArmedTimer {
     self.deadline = deadline
   }
 
-  override func fall(due now: Nanoseconds, _ worker: Worker?) -> Nanoseconds? {
+  override func fall(due now: Nanoseconds, _ worker: WorkerRef?) -> Nanoseconds? {
     source?.beat(self, due: now, worker)
   }
 

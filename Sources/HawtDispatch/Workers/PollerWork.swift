@@ -50,7 +50,7 @@ class PollerWork: Runnable, @unchecked Sendable {
   }
 
   /// Sees to it that a pass begins after this call. Any thread; never waits.
-  final func requestReconcile(_ worker: Worker?) {
+  final func requestReconcile(_ worker: WorkerRef?) {
     // Acquires and releases: the pass must see what the caller changed, and the caller's next request this pass.
     let old = progress.bitwiseOr(
       PollerWork.busy | PollerWork.dirty, ordering: .acquiringAndReleasing).oldValue

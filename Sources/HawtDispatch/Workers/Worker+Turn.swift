@@ -138,7 +138,7 @@ extension Worker {
   private func search() -> Bool {
     if !mailbox.isEmpty { drainMailbox() }
     // Shared entries are taken while this worker still counts as the searcher, so that one entry wakes one worker.
-    for level in 0..<3 where !dispatcher.globals[level].injection.looksEmpty { takeShared(level) }
+    for level in 0..<3 where !injection(level).looksEmpty { takeShared(level) }
     if hasWork { return true }
     let workers = dispatcher.workers
     for offset in 1..<max(1, workers.count) where steal(from: workers[(index + offset) % workers.count], all: false) {
@@ -148,9 +148,9 @@ extension Worker {
   }
 
   private func takeShared(_ level: Int) {
-    let entry = dispatcher.globals[level].injection.pop()
+    let entry = injection(level).pop()
     guard entry.kind != Entry.Kind.empty else { return }
-    if !ring(level).push(entry) { _ = dispatcher.globals[level].injection.push(entry, isOutside: false) }
+    if !ring(level).push(entry) { _ = injection(level).push(entry, isOutside: false) }
   }
 
   /// Takes half of a peer's entries of each priority, or all of them.
@@ -164,7 +164,7 @@ extension Worker {
         let entry = peer.ring(level).pop()
         if entry.kind == Entry.Kind.empty { break }
         if !ring(level).push(entry) {
-          _ = dispatcher.globals[level].injection.push(entry, isOutside: false)
+          _ = injection(level).push(entry, isOutside: false)
         }
         taken += 1
         left -= 1

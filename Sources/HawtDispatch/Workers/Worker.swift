@@ -78,6 +78,12 @@ final class Worker: @unchecked Sendable {
   /// Whether a thread calls `turn`.
   let isStarted = Atomic<Bool>(false)
   private let rings: (RunRing, RunRing, RunRing)
+  /// What is asked often, taken from the dispatcher once.
+  let wakePolicy: WakePolicy
+  private let injections: (Injection, Injection, Injection)
+  private let queueBudget: Nanoseconds
+  private let tasksBetweenClockChecks: Int
+  private let roots: (Unmanaged<QueueCore>, Unmanaged<QueueCore>, Unmanaged<QueueCore>)
 
   /// The thread and what tells that it has ended. Touched by who starts and stops the dispatcher, one at a time.
   private var running: (thread: pthread_t, ended: Waiter)?
@@ -86,8 +92,13 @@ final class Worker: @unchecked Sendable {
   var poller: Poller?
   var timers: (continuous: TimerHeap, suspending: TimerHeap)
 
-  init(thread: ThreadCore) {
+  init(thread: ThreadCore, globals: [GlobalCore], wakePolicy: WakePolicy, settings: Settings) {
     self.thread = thread
+    self.wakePolicy = wakePolicy
+    injections = (globals[0].injection, globals[1].injection, globals[2].injection)
+    roots = (.passUnretained(globals[0]), .passUnretained(globals[1]), .passUnretained(globals[2]))
+    queueBudget = settings.queueBudget
+    tasksBetweenClockChecks = settings.tasksBetweenClockChecks
     index = thread.index
     local = .allocate(capacity: 1)
     let frames = UnsafeMutablePointer<Unmanaged<QueueCore>>.allocate(capacity: Topology.maximumDepth * 4)
@@ -113,17 +124,22 @@ final class Worker: @unchecked Sendable {
     return Unmanaged<Worker>.fromOpaque(pointer).takeUnretainedValue()
   }
 
-  /// The same, if it is one of `dispatcher`'s.
+  /// Whether it is one of `dispatcher`'s. A thread that was left behind by a shutdown is a stranger: what it submits is
+  /// from outside.
   @inline(__always)
-  static func current(of dispatcher: DispatcherCore) -> Worker? {
-    // A thread that was left behind by a shutdown is a stranger: what it submits is from outside.
-    guard let worker = current, worker.dispatcher === dispatcher, !worker.custody.isAbandoned else { return nil }
-    return worker
-  }
+  func serves(_ dispatcher: DispatcherCore) -> Bool { owner.isSame(as: dispatcher) && !custody.isAbandoned }
+
+  /// Itself, without a reference count.
+  @inline(__always) var ref: WorkerRef { WorkerRef(self) }
 
   @inline(__always)
   func ring(_ level: Int) -> RunRing {
     level == 1 ? rings.1 : level == 0 ? rings.0 : rings.2
+  }
+
+  @inline(__always)
+  func injection(_ level: Int) -> Injection {
+    level == 1 ? injections.1 : level == 0 ? injections.0 : injections.2
   }
 
   // MARK: The thread
@@ -160,8 +176,8 @@ final class Worker: @unchecked Sendable {
   // MARK: Frames (rule Q7)
 
   @inline(__always)
-  func push(frame queue: QueueCore) {
-    local.pointee.frames[local.pointee.frameCount] = .passUnretained(queue)
+  func push(frame queue: Unmanaged<QueueCore>) {
+    local.pointee.frames[local.pointee.frameCount] = queue
     local.pointee.frameCount &+= 1
   }
 
@@ -250,7 +266,7 @@ final class Worker: @unchecked Sendable {
 
   @inline(never)
   private func lookAtClock() {
-    local.pointee.countdown = dispatcher.settings.tasksBetweenClockChecks
+    local.pointee.countdown = tasksBetweenClockChecks
     if monotonicNow() >= local.pointee.deadline { local.pointee.isSpent = true }
   }
 
@@ -263,21 +279,20 @@ final class Worker: @unchecked Sendable {
     // The ring of a thread that is on its way out is emptied by others.
     guard !custody.isLeaving, ring.push(entry) else { return false }
     // One entry is run next by this worker itself; a second is worth a peer's waking up.
-    if dispatcher.wakePolicy.hasIdle, ring.count > 1 { dispatcher.wakePolicy.notify() }
+    if wakePolicy.hasIdle, ring.count > 1 { wakePolicy.notify() }
     return true
   }
 
   /// The phase of user code: runs entries until there are none or the round's time is over.
   func runPhase() {
-    let settings = dispatcher.settings
     let begin = monotonicNow()
     busySince.store(begin, ordering: .relaxed)
-    local.pointee.deadline = begin &+ settings.queueBudget
+    local.pointee.deadline = begin &+ queueBudget
     local.pointee.isSpent = false
-    local.pointee.countdown = settings.tasksBetweenClockChecks
+    local.pointee.countdown = tasksBetweenClockChecks
     var sliceBegin = begin
     while !local.pointee.isSpent, let level = chooseLevel() {
-      var left = settings.tasksBetweenClockChecks
+      var left = tasksBetweenClockChecks
       while left > 0, !local.pointee.isSpent, runOne(level) { left -= 1 }
       if custody.isLeaving { return }
       let now = monotonicNow()
@@ -293,14 +308,13 @@ final class Worker: @unchecked Sendable {
     // The worker is at no queue: a former interruption has done its work.
     if interruptWord.load(ordering: .relaxed) { interruptWord.store(false, ordering: .relaxed) }
     guard custody.enter() else { return false }
-    var root: QueueCore = thread
+    var root = level == 1 ? roots.1 : level == 0 ? roots.0 : roots.2
     var entry = Entry.empty
     if level == 1 {
       entry = nextOfDefaultPriority(&root)
     } else {
       entry = ring(level).pop()
-      if entry.kind == Entry.Kind.empty { entry = dispatcher.globals[level].injection.pop() }
-      root = dispatcher.globals[level]
+      if entry.kind == Entry.Kind.empty { entry = injection(level).pop() }
     }
     custody.leave()
     guard entry.kind != Entry.Kind.empty else { return false }
@@ -312,29 +326,26 @@ final class Worker: @unchecked Sendable {
 
   /// The three places of default priority take turns: the thread queue, the own run queue, the shared one.
   @inline(__always)
-  private func nextOfDefaultPriority(_ root: inout QueueCore) -> Entry {
-    let global = dispatcher.globals[1]
+  private func nextOfDefaultPriority(_ root: inout Unmanaged<QueueCore>) -> Entry {
     for _ in 0..<3 {
       var entry = Entry.empty
       switch local.pointee.turnOfPlace {
       case 0:
         local.pointee.turnOfPlace = 1
         if thread.hasReady {
-          root = thread
-          entry = thread.pop(self)
+          entry = thread.pop(ref)
+          if entry.kind != Entry.Kind.empty { root = .passUnretained(thread) }
         }
       case 1:
         local.pointee.turnOfPlace = 2
-        root = global
         entry = ring(1).pop()
       default:
         local.pointee.turnOfPlace = 0
-        root = global
-        entry = global.injection.pop()
+        entry = injections.1.pop()
       }
       if entry.kind != Entry.Kind.empty { return entry }
     }
-    thread.settleIfEmpty(self)
+    thread.settleIfEmpty(ref)
     return .empty
   }
 
@@ -342,7 +353,7 @@ final class Worker: @unchecked Sendable {
 
   @inline(__always)
   private func hasWork(_ level: Int) -> Bool {
-    ring(level).count > 0 || !dispatcher.globals[level].injection.looksEmpty || (level == 1 && thread.hasReady)
+    ring(level).count > 0 || !injection(level).looksEmpty || (level == 1 && thread.hasReady)
   }
 
   /// The priority with work that has had the least of its share; nil if there is no work.

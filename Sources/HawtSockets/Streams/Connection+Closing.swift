@@ -1,0 +1,86 @@
+import Glibc
+import HawtDispatch
+
+/// Why a connection was closed.
+public enum CloseReason: Sendable {
+  /// `cancel()` was called.
+  case cancelled
+  /// Everything was written: after `closeAfterWriting()`, or when the peer had finished sending.
+  case finished
+  /// The system, the dispatcher or a handler failed; a `SocketError` unless a handler threw something else.
+  case failed(any Error)
+}
+
+extension Connection {
+  /// Sets what runs once on the queue, after the descriptor was closed. Without one, a refusal to watch the descriptor
+  /// goes to the dispatcher's error handler (rule S6), and what the peer did passes in silence.
+  public func setCloseHandler(_ handler: @escaping @Sendable (CloseReason) throws -> Void) {
+    queue.assertExecuting()
+    guard phase != .closed else { return }
+    closeHandler = handler
+  }
+
+  /// Closes the connection; what is pending is not written. Idempotent, never blocks. Any thread: elsewhere than on
+  /// its queue it takes effect as the queue's next task would.
+  public func cancel() {
+    queue.hop { [self] in close(.cancelled) }
+  }
+
+  /// Writes what is pending, tells the peer, and closes. Nothing more is read or accepted for writing. On the queue.
+  ///
+  /// - Parameter lingering: how long the peer may take to finish too, what it sends meanwhile being discarded. Closing
+  ///   while unread bytes arrive makes the kernel reset the connection, and the peer may then lose what was written.
+  public func closeAfterWriting(lingering: Duration = .seconds(2)) {
+    queue.assertExecuting()
+    guard phase == .open else { return }
+    phase = .finishing
+    hold(.finishing)
+    self.lingering = lingering
+    if pending.isEmpty { allIsWritten() }
+  }
+
+  /// The last byte is with the kernel: say so, and wait for the peer unless it has finished already.
+  func allIsWritten() {
+    guard !readHolds.contains(.endOfStream), lingering > .zero, system.finishWriting(descriptor) == 0 else {
+      return close(.finished)
+    }
+    phase = .lingering
+    let handle = queue.asyncAfter(lingering) { [self] in close(.finished) }
+    guard handle.submission.isAccepted else { return close(.finished) }
+    timer = handle
+    discardInput()
+  }
+
+  /// Takes over reading, whatever the user had suspended.
+  private func discardInput() {
+    do {
+      try watch()
+    } catch {
+      return
+    }
+    readSource?.setEventHandler { [self] _ in
+      let result = WorkerBuffer.with { system.read(descriptor, into: $0) }
+      if result <= 0 && result != -Int(EAGAIN) { close(.finished) }
+    }
+    changeReading {
+      suspensions = 0
+      readHolds = []
+    }
+  }
+
+  func close(_ reason: CloseReason) {
+    guard phase != .closed else { return }
+    phase = .closed
+    timer?.cancel()
+    let sources = [readSource, writeSource].compactMap { $0 }
+    let closeHandler = closeHandler
+    // What the user's handlers hold may hold the connection: let go of all of it.
+    (readSource, writeSource, timer) = (nil, nil, nil)
+    (readHandler, drainHandler, self.closeHandler) = (nil, nil, nil)
+    pending.removeAll()
+    HawtSockets.close(descriptor, of: system, watchedBy: sources, on: queue) {
+      if let closeHandler { return try closeHandler(reason) }
+      if case .failed(let error as SocketError) = reason, case .registration = error { throw error }
+    }
+  }
+}

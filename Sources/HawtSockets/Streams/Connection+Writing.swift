@@ -1,0 +1,96 @@
+import Glibc
+import HawtDispatch
+
+extension Connection {
+  /// How many bytes wait because the peer has not taken them yet. On the queue.
+  public var pendingBytes: Int {
+    queue.assertExecuting()
+    return pending.count
+  }
+
+  /// Sets what runs on the queue when, after more than `waterMarks.high` bytes were pending, no more than
+  /// `waterMarks.low` are: the moment to go on producing. Errors that it throws are treated as the read handler's.
+  public func setDrainHandler(_ handler: @escaping @Sendable (Connection) throws -> Void) {
+    queue.assertExecuting()
+    guard phase == .open else { return }
+    drainHandler = handler
+  }
+
+  /// Writes, without blocking: what the kernel takes at once with one system call; the rest is copied and follows in
+  /// order as the peer reads. Never raises SIGPIPE.
+  ///
+  /// Nothing bounds what may be pending: a producer that is not driven by reads looks at `pendingBytes` and goes on in
+  /// the drain handler.
+  ///
+  /// - Throws: what the system says (the connection is closed then), `.closed`.
+  public func write(_ bytes: UnsafeRawBufferPointer) throws(SocketError) {
+    queue.assertExecuting()
+    guard phase == .open else { throw .closed(subject: description) }
+    guard !bytes.isEmpty else { return }
+    var taken = 0
+    if pending.isEmpty {
+      taken = try writeOnce(bytes)
+      if taken == bytes.count { return }
+    }
+    pending.append(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
+    if pending.count > options.waterMarks.high, !isAboveHighWater {
+      isAboveHighWater = true
+      if options.pausesReadsWhileWriting { hold(.backPressure) }
+    }
+    try setWriteSource(armed: true)
+  }
+
+  /// `write` for a span, such as `read` hands out.
+  public func write(_ bytes: RawSpan) throws(SocketError) {
+    try bytes.withUnsafeBytes { (bytes) throws(SocketError) in try write(bytes) }
+  }
+
+  /// `write` for an array.
+  public func write(_ bytes: [UInt8]) throws(SocketError) {
+    try write(bytes.span.bytes)
+  }
+
+  /// Runs when the kernel takes more: one system call, for all that it takes.
+  func continueWriting() throws {
+    guard !pending.isEmpty else { return }
+    do {
+      let taken = try writeOnce(pending.bytes)
+      pending.consume(taken)
+      if pending.isEmpty {
+        try setWriteSource(armed: false)
+        if phase == .finishing { return allIsWritten() }
+      }
+      guard isAboveHighWater, pending.count <= options.waterMarks.low else { return }
+      isAboveHighWater = false
+      release(.backPressure)
+      try drainHandler?(self)
+    } catch {
+      try handlerFailed(error)
+    }
+  }
+
+  /// Bytes that the kernel took, 0 if it takes none now.
+  private func writeOnce(_ bytes: UnsafeRawBufferPointer) throws(SocketError) -> Int {
+    let result = system.write(descriptor, bytes)
+    if result >= 0 { return result }
+    if result == -Int(EAGAIN) { return 0 }
+    let error = SocketError.system(.write, subject: description, errno: CInt(-result))
+    close(.failed(error))
+    throw error
+  }
+
+  /// Made at the first need, because most connections never have one; later only armed and disarmed, which costs a
+  /// system call at most when the next wait begins.
+  func setWriteSource(armed: Bool) throws(SocketError) {
+    guard armed != isWriteSourceArmed else { return }
+    isWriteSourceArmed = armed
+    guard let writeSource else {
+      let source = queue.dispatcher.makeWriteSource(descriptor, target: queue) { [self] _ in
+        if phase == .connecting { try concludeConnecting() } else { try continueWriting() }
+      }
+      writeSource = source
+      return try activate(source)
+    }
+    if armed { writeSource.resume() } else { writeSource.suspend() }
+  }
+}

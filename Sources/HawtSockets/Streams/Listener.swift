@@ -1,0 +1,188 @@
+import Glibc
+public import HawtDispatch
+
+/// Accepts TCP or Unix stream connections on one queue and hands each, on a queue of its own, to a handler.
+///
+/// ```
+///               activate()              no descriptor or memory left: error handler, source suspended
+///   bound ──────────────────► accepting ─────────────────────────────────────────────────────────────► paused
+///     │                        │     ▲                                                                   │
+///     │                        │     └── the timer's next try reaches the end of the backlog ◄───────────┤
+///     └─ cancel(), last reference gone ─┴────────────────► closed ◄──────────────────────────────────────┘
+/// ```
+///
+/// A listening socket stays readable while a connection waits. If the system refuses to accept it, a level-triggered
+/// source would fire for ever and burn a CPU; hence the pause, after which accepting goes on by itself.
+///
+/// Once activated it lives until `cancel()`; before, dropping the last reference closes it.
+public final class Listener: @unchecked Sendable {
+  // Sound as Sendable: everything is immutable but `isPaused`, which is touched on `queue` alone.
+
+  /// What accepting runs on.
+  public let queue: SerialQueue
+  /// Where it listens: with the port that the system chose, if it was asked to.
+  public let address: SocketAddress
+
+  private let descriptor: CInt
+  private let system: any SocketSystem
+  private let options: ListenerOptions
+  private let chooseQueue: @Sendable () throws -> SerialQueue
+  private let connectionHandler: @Sendable (Connection) throws -> Void
+  private let errorHandler: (@Sendable (SocketError) -> Void)?
+  private let source: ReadinessSource
+  private let retry: TimerSource
+  private var isPaused = false
+
+  /// Opens, binds and listens; accepts nothing before `activate()`. Any thread.
+  ///
+  /// - Parameters:
+  ///   - address: where; port 0 lets the system choose. The file of a Unix path is removed when the listener closes.
+  ///   - queue: what accepting runs on.
+  ///   - options: how it behaves.
+  ///   - system: what answers its calls.
+  ///   - connectionQueue: called on `queue` for each connection: the serial queue that it belongs to. One queue for
+  ///     each connection, targeting nothing, is the proactor style; targeting a thread queue, the reactor style.
+  ///   - onError: told on `queue`: once per spell in which the system lacks what accepting needs, and of whatever ends
+  ///     the listener. nil: such errors go to the dispatcher's error handler.
+  ///   - onClose: called once on `queue`, after the descriptor was closed.
+  ///   - onConnection: called on the connection's queue; sets its handlers and activates it. What it throws is treated as
+  ///     what the connection's read handler throws.
+  /// - Throws: `.system` with what was refused; nothing is left behind.
+  public init(
+    _ address: SocketAddress, on queue: SerialQueue, options: ListenerOptions = .init(),
+    system: any SocketSystem = SocketSystems.kernel,
+    connectionQueue: @escaping @Sendable () throws -> SerialQueue,
+    onError: (@Sendable (SocketError) -> Void)? = nil, onClose: (@Sendable () throws -> Void)? = nil,
+    onConnection: @escaping @Sendable (Connection) throws -> Void
+  ) throws(SocketError) {
+    let socket = try Self.open(address, options, system)
+    let bound = try socket.boundAddress()
+    let descriptor = socket.release()
+    self.queue = queue
+    self.address = bound
+    self.descriptor = descriptor
+    self.system = system
+    self.options = options
+    chooseQueue = connectionQueue
+    connectionHandler = onConnection
+    errorHandler = onError
+    source = queue.dispatcher.makeReadSource(descriptor, target: queue)
+    retry = queue.dispatcher.makeTimerSource(target: queue)
+    // The source alone watches the descriptor, and its cancel handler runs however the listener ends.
+    source.setCancelHandler {
+      // First the file, so that nobody who finds it meets a socket that is closed.
+      if let path = bound.filePath { system.removeFile(path) }
+      system.close(descriptor)
+      try onClose?()
+    }
+  }
+
+  /// An inactive or paused listener that is dropped: the source's cancel handler closes the descriptor.
+  deinit { end() }
+
+  private static func open(
+    _ address: SocketAddress, _ options: ListenerOptions, _ system: any SocketSystem
+  ) throws(SocketError) -> OwnedDescriptor {
+    let socket = try OwnedDescriptor(opening: .stream, for: address, system: system)
+    if address.family != .unix {
+      try socket.set(.reuseAddress)
+      if options.reusesPort { try socket.set(.reusePort) }
+      // Accepted sockets inherit it, which saves a system call for each.
+      if options.connection.noDelay { try socket.set(.noDelay) }
+      if address.family == .ipv6 { try socket.set(.ipv6Only) }
+    }
+    try socket.bind(address)
+    let result = system.listen(socket.number, backlog: options.backlog)
+    guard result >= 0 else {
+      if let path = address.filePath { system.removeFile(path) }
+      throw .system(.listen, subject: "\(address)", errno: -result)
+    }
+    return socket
+  }
+
+  /// Starts accepting; a second call has no effect. Any thread.
+  ///
+  /// - Throws: `.registration` if the dispatcher cannot watch it; the listener is closed then.
+  public func activate() throws(SocketError) {
+    source.setEventHandler { [self] _ in try acceptBatch() }
+    source.setErrorHandler { [self] error in try? report(.registration(error)) }
+    retry.setEventHandler { [weak self] _ in try self?.acceptBatch() }
+    do {
+      try source.activate()
+      try retry.activate()
+    } catch {
+      end()
+      throw .registration(error)
+    }
+  }
+
+  /// Stops accepting and closes the socket; connections live on. Idempotent, never blocks; any thread.
+  public func cancel() { end() }
+
+  private func end() {
+    source.cancel()
+    retry.cancel()
+  }
+
+  private func acceptBatch() throws {
+    queue.assertExecuting()
+    for _ in 0..<options.acceptsPerTurn {
+      guard !source.isCancelled else { return }
+      var peer: SocketAddress?
+      let result = system.accept(descriptor, peer: &peer)
+      if result >= 0 {
+        try hand(OwnedDescriptor(adopting: result, system: system), peer)
+        continue
+      }
+      switch -result {
+      case EAGAIN:
+        return resume()
+      case ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, EPERM:
+        // The connection that waited first has failed before it was accepted, and is gone; others wait behind it.
+        continue
+      case EBADF, EINVAL, ENOTSOCK, EFAULT:
+        end()
+        return try report(.system(.accept, subject: "\(address)", errno: -result))
+      default:
+        return try pause(because: -result)
+      }
+    }
+    resume()
+  }
+
+  private func hand(_ socket: consuming OwnedDescriptor, _ peer: SocketAddress?) throws {
+    let connection = Connection(
+      socket, on: try chooseQueue(), peer: peer, options: options.connection, phase: .open)
+    let handler = connectionHandler
+    // Refused when the dispatcher stops: dropping the connection closes it.
+    connection.queue.async {
+      do { try handler(connection) } catch { try connection.handlerFailed(error) }
+    }
+  }
+
+  /// The system lacks descriptors or memory: the connection keeps waiting in the backlog, and so do we. Told once per
+  /// spell, which ends when a whole turn has met no lack.
+  private func pause(because code: CInt) throws {
+    retry.schedule(after: options.pause)
+    guard !isPaused else { return }
+    isPaused = true
+    source.suspend()
+    try report(.system(.accept, subject: "a connection at \(address)", errno: code))
+  }
+
+  private func resume() {
+    guard isPaused else { return }
+    isPaused = false
+    source.resume()
+  }
+
+  private func report(_ error: SocketError) throws {
+    guard let errorHandler else { throw error }
+    errorHandler(error)
+  }
+}
+
+extension Listener: CustomStringConvertible {
+  /// Names the address; any thread.
+  public var description: String { "listener at \(address)" }
+}

@@ -1,0 +1,52 @@
+import ArgumentParser
+import Glibc
+import HawtDispatch
+import HawtSockets
+
+struct ServeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve", abstract: "Echo what clients send, until SIGINT or SIGTERM.",
+    discussion: "Then it stops accepting, answers what it has read, for at most 2 seconds, and exits with 0.")
+
+  @Option(help: "What waits for readiness: \(BackendChoice.builtIn.map(\.rawValue).joined(separator: " or ")).")
+  var backend: BackendChoice?
+  @Option(help: "Whether a connection stays on one thread (reactor) or runs on any (proactor).")
+  var style: Style = .reactor
+  @Option(help: "How many workers; default: one per usable CPU.")
+  var threads: Int?
+  @Option(help: "The numeric address to listen at.")
+  var host = "127.0.0.1"
+  @Option(help: "The port; 0: any that is free, as printed.")
+  var port: UInt16 = 7777
+  @Flag(help: "Take commands on standard input: `statistics`, `migrate`; its end stops the server.")
+  var control = false
+
+  func run() throws {
+    let dispatcher = try makeDispatcher()
+    let stopped = Gate()
+    let server = EchoServer(on: dispatcher, style: style) { stopped.open() }
+    let signals = [SIGINT, SIGTERM].map { number in
+      dispatcher.makeSignalSource(number, target: server.queue) { _ in server.stop() }
+    }
+    for signal in signals { try signal.activate() }
+    let channel = control ? try ControlChannel(server: server) : nil
+    let address = try server.start(at: SocketAddress(host, port: port))
+    Output.line("listening \(address)")
+    stopped.wait()
+    channel?.close()
+    for signal in signals { signal.cancel() }
+    let report = dispatcher.shutdownAndWait(deadline: EchoServer.shutdownLimit)
+    if !report.isClean { Output.error("stopped with work left: \(report)") }
+  }
+
+  private func makeDispatcher() throws -> Dispatcher {
+    var configuration = Configuration(name: "hawt-echo", workers: threads)
+    if let backend {
+      guard let chosen = backend.backend else {
+        throw ValidationError("\(backend.rawValue) is not built in; to have it, \(backend.howToHaveIt)")
+      }
+      configuration.backend = chosen
+    }
+    return try Dispatcher(configuration: configuration)
+  }
+}
