@@ -36,7 +36,10 @@ final class Shutdown: @unchecked Sendable {
     case .join: return
     // The last user has gone after the end: nobody will start it again.
     case .discard: _ = discard(dispatcher)
-    case .answer: Coordinator.start { self.answer(dispatcher, ShutdownReport(discardedTasks: 0, droppedTimers: 0, stuckThreads: [])) }
+    case .answer:
+      Coordinator.start {
+        self.answer(dispatcher, ShutdownReport(discardedTasks: 0, droppedTimers: 0, stuckThreads: []))
+      }
     case .run:
       // On the caller's thread: what is submitted from outside after this call returned is refused.
       close(dispatcher)
@@ -209,6 +212,7 @@ public struct DiscardedWork: Error, Sendable, Hashable, CustomStringConvertible 
   public let tasks: Int
   /// Timers that were pending.
   public let timers: Int
+  /// Both numbers, in a sentence.
   public var description: String { "the shutdown discarded \(tasks) tasks and dropped \(timers) timers" }
 }
 

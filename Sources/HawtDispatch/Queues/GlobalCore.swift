@@ -1,4 +1,5 @@
-/// A global queue inside: no list of its own; its entries stand in the workers' rings and in the shared injection queue.
+/// A global queue inside: no list of its own; its entries stand in the workers' rings and in the shared injection
+/// queue.
 final class GlobalCore: QueueCore, @unchecked Sendable {
   // Sound as Sendable: constants, and queues made for concurrent use.
   let priority: Priority

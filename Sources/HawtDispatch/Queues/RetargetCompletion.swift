@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// What a retarget owes its caller: one call, when the queue and all that it carries have left the old thread, or when a
-/// later retarget has overtaken it (rule M3).
+/// What a retarget owes its caller: one call, when the queue and all that it carries have left the old thread, or when
+/// a later retarget has overtaken it (rule M3).
 ///
 /// It counts what is outstanding: the retarget itself while it is being made, the runner that has to leave, and each
 /// source and timer group that has to move.

@@ -51,6 +51,7 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
   public var descriptor: CInt { core.descriptor }
   /// What was asked for.
   public var interest: Interest { core.interest }
+  /// The kind and the label, for people.
   public var description: String { "ReadinessSource(\(core.label))" }
   /// The worker in whose poller the source is registered now, or nil. A snapshot, for tests (rule M5).
   public var registeredWorker: Int? {

@@ -19,12 +19,12 @@ public final class TimerSource: Sendable {
     if !core.dispatcher.isForked { core.cancel() }
   }
 
-
   /// Sets what each delivery runs, on the target queue. No effect after `cancel()`.
   public func setEventHandler(_ handler: @escaping @Sendable (TimerEvent) throws -> Void) {
     if !isCancelled { core.eventHandler.set(TimerHandlerBox(handler)) }
   }
-  /// Sets what runs once after `cancel()`, on the target queue, after the last event handler. No effect after `cancel()`.
+  /// Sets what runs once after `cancel()`, on the target queue, after the last event handler. No effect after
+  /// `cancel()`.
   public func setCancelHandler(_ handler: @escaping @Sendable () throws -> Void) {
     if !isCancelled { core.cancelHandler.set(CancelHandlerBox(handler)) }
   }

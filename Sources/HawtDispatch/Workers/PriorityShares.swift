@@ -2,9 +2,9 @@ internal import Synchronization
 
 /// How much of the workers' time each priority has had, so that saturated workers share it about 8 : 4 : 1 (rule Q9).
 ///
-/// Weighted nanoseconds, over all workers, as a worker often has only some of the priorities at hand: the others make up
-/// for it. A priority that had no work has no claim to what it did not use, but for a short burst. Relaxed operations:
-/// these are numbers, and order nothing.
+/// Weighted nanoseconds, over all workers, as a worker often has only some of the priorities at hand: the others make
+/// up for it. A priority that had no work has no claim to what it did not use, but for a short burst. Relaxed
+/// operations: these are numbers, and order nothing.
 final class PriorityShares: Sendable {
   /// How far a priority may be behind, in weighted nanoseconds.
   private static let credit: UInt64 = 16_000_000

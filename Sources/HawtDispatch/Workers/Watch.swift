@@ -3,9 +3,9 @@ internal import Synchronization
 
 /// Sees to it that somebody looks at a worker that is in user code, in case it gets stuck there (rule Q13).
 ///
-/// While some worker runs user code and some worker sleeps, one sleeper's alarm is set; when it rings, that worker looks
-/// at its peers, and sets its alarm again as long as any is in user code. An idle dispatcher has no alarm set, so it uses
-/// no CPU (rule Q5). The alarm costs one system call per interval, not per round.
+/// While some worker runs user code and some worker sleeps, one sleeper's alarm is set; when it rings, that worker
+/// looks at its peers, and sets its alarm again as long as any is in user code. An idle dispatcher has no alarm set, so
+/// it uses no CPU (rule Q5). The alarm costs one system call per interval, not per round.
 ///
 ///     unarmed ──a worker begins user code while another sleeps──▶ armed (which) ──it rings, nobody is busy──▶ unarmed
 final class Watch: @unchecked Sendable {
@@ -17,16 +17,16 @@ final class Watch: @unchecked Sendable {
 
   func adopt(_ dispatcher: DispatcherCore) { owner.set(dispatcher) }
 
-  /// A worker is about to run user code. It has freed its lease, sequentially consistent, before it looks here: either it
-  /// sees that a worker sleeps, or the one that goes to sleep sees the free lease.
+  /// A worker is about to run user code. It has freed its lease, sequentially consistent, before it looks here: either
+  /// it sees that a worker sleeps, or the one that goes to sleep sees the free lease.
   @inline(__always)
   func workerBegins(_ worker: Worker) {
     let seen = watcher.load(ordering: .sequentiallyConsistent)
     if seen == worker.index || (seen == Watch.unarmed && worker.wakePolicy.hasIdle) { handOver(worker, seen) }
   }
 
-  /// Sets an idle worker's alarm. A watcher that has work of its own may get stuck itself: another takes its place, or the
-  /// next one that goes to sleep finds it empty.
+  /// Sets an idle worker's alarm. A watcher that has work of its own may get stuck itself: another takes its place, or
+  /// the next one that goes to sleep finds it empty.
   private func handOver(_ worker: Worker, _ first: Int) {
     guard worker.hasWork else { return }
     var seen = first

@@ -115,8 +115,8 @@ extension Worker {
 
   // MARK: Looking for work
 
-  /// Whether there is work for this worker; if there is none here, it looks at the peers' and, for a while, for work from
-  /// anywhere. Under the worker's own lease.
+  /// Whether there is work for this worker; if there is none here, it looks at the peers' and, for a while, for work
+  /// from anywhere. Under the worker's own lease.
   private func findWork() -> Bool {
     let policy = dispatcher.wakePolicy
     // A worker that was woken to search is counted already.
@@ -208,8 +208,8 @@ extension Worker {
 
   // MARK: Lease and mailbox
 
-  /// Has `work` reconciled under this worker's lease: at once if the lease is free, otherwise by its holder. Any thread;
-  /// never waits.
+  /// Has `work` reconciled under this worker's lease: at once if the lease is free, otherwise by its holder. Any
+  /// thread; never waits.
   func post(_ work: PollerWork) {
     mailbox.push(work)
     if lease.tryTake() {

@@ -5,19 +5,19 @@ internal import Synchronization
 
 /// One worker: a thread, a poller, a thread queue, timers and a run queue for each priority.
 ///
-/// A round (`turn`) is: under the lease, bring registrations into line, expire timers, wait for readiness (only as long as
-/// there is no work) and turn what came into entries; then, without the lease, run entries for a budget of time.
+/// A round (`turn`) is: under the lease, bring registrations into line, expire timers, wait for readiness (only as long
+/// as there is no work) and turn what came into entries; then, without the lease, run entries for a budget of time.
 /// `turn` knows nothing of threads: a thread calls it in a loop.
 ///
 ///     awake ──no work──▶ sleeping ──returns from the wait──▶ awake        `sleep`; modelled in
 ///                           │                                  ▲          Conformance/Models/worker.pml
 ///                           └──a submitter──▶ notified ────────┘          (one write ends one sleep)
 ///
-/// The order that keeps work from being lost (all sequentially consistent): a submitter publishes, *then* reads `sleep`; the
-/// worker announces its sleep, *then* looks at every place where work may be.
+/// The order that keeps work from being lost (all sequentially consistent): a submitter publishes, *then* reads
+/// `sleep`; the worker announces its sleep, *then* looks at every place where work may be.
 final class Worker: @unchecked Sendable {
-  // Sound as Sendable: atomics are anybody's; `local` is touched by the worker's own thread only; what is marked "lease"
-  // by whoever holds the lease only.
+  // Sound as Sendable: atomics are anybody's; `local` is touched by the worker's own thread only; what is marked
+  // "lease" by whoever holds the lease only.
 
   enum Sleep {
     static let awake: UInt8 = 0
@@ -40,8 +40,8 @@ final class Worker: @unchecked Sendable {
       migrationsOut: counters.migrationsOut.load(ordering: .relaxed))
   }
 
-  /// What only the worker's thread touches. Behind a pointer, because a class's properties cost an exclusivity check at each
-  /// access.
+  /// What only the worker's thread touches. Behind a pointer, because a class's properties cost an exclusivity check at
+  /// each access.
   struct Local: ~Copyable {
     var chunks = ChunkCache()
     /// The queues that are running on this thread, outermost first.
