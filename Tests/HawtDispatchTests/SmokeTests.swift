@@ -41,7 +41,9 @@ final class Latch: @unchecked Sendable {
     #expect(read(event.descriptor, &byte, 1) == 1)
     latch.signal()
   }
-  reads.setCancelHandler { close(input); closed.signal() }
+  reads.setCancelHandler {
+    close(input); closed.signal()
+  }
   try reads.activate()
   for round in 0..<100 {
     var byte: UInt8 = 1
@@ -76,7 +78,9 @@ final class Latch: @unchecked Sendable {
   try source.activate()
   latch.wait(10)
   source.cancel()
-  let merging = dispatcher.makeMergingSource(.sum as Aggregation<Int, Int>, target: queue) { #expect($0 == 3); latch.signal() }
+  let merging = dispatcher.makeMergingSource(.sum as Aggregation<Int, Int>, target: queue) {
+    #expect($0 == 3); latch.signal()
+  }
   merging.merge(1)
   merging.merge(2)
   try merging.activate()

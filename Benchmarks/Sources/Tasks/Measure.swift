@@ -39,7 +39,9 @@ func compare(_ workload: String, rounds: Int, _ subjects: [Subject]) {
   for (index, subject) in subjects.enumerated() {
     let sorted = samples[index].sorted()
     let ratio = medians.last! / medians[index]
-    print("\(workload) \(subject.name): \(rounded(medians[index])) ns/op (\(rounded(sorted.first!))–\(rounded(sorted.last!))), \(rounded(ratio)) × \(subjects.last!.name)")
+    print(
+      "\(workload) \(subject.name): \(rounded(medians[index])) ns/op (\(rounded(sorted.first!))–\(rounded(sorted.last!))), \(rounded(ratio)) × \(subjects.last!.name)"
+    )
   }
 }
 

@@ -36,7 +36,11 @@ final class ReusedChain: @unchecked Sendable {
     left = Atomic(count)
     self.queue = queue
     item = WorkItem { [unowned self] in
-      if self.left.wrappingSubtract(1, ordering: .relaxed).newValue > 0 { self.queue.async(self.item) } else { gate.signal() }
+      if self.left.wrappingSubtract(1, ordering: .relaxed).newValue > 0 {
+        self.queue.async(self.item)
+      } else {
+        gate.signal()
+      }
     }
   }
 }
@@ -49,10 +53,12 @@ if wants("W1") {
     return 1_000_000
   }
   let global = dispatcher.global()
-  compare("W1", rounds: 5, [
-    Subject(name: "hawt") { chains { repost($0, on: global) } },
-    Subject(name: "libdispatch") { chains { repost($0, on: DispatchQueue.global()) } },
-  ])
+  compare(
+    "W1", rounds: 5,
+    [
+      Subject(name: "hawt") { chains { repost($0, on: global) } },
+      Subject(name: "libdispatch") { chains { repost($0, on: DispatchQueue.global()) } },
+    ])
 }
 
 if wants("W2") {
@@ -64,20 +70,22 @@ if wants("W2") {
   }
   let serial = dispatcher.makeSerialQueue(label: "W2")
   let peer = DispatchQueue(label: "W2", target: .global())
-  compare("W2", rounds: 5, [
-    Subject(name: "hawt fresh") { chains { repost($0, on: serial) } },
-    Subject(name: "hawt reused") {
-      let gate = Gate()
-      let chains = (0..<1000).map { _ in ReusedChain(1000, gate, serial) }
-      for chain in chains { serial.async(chain.item) }
-      gate.wait(1000)
-      // The last task may still be on its way out of its closure.
-      try! serial.sync {}
-      withExtendedLifetime(chains) {}
-      return 1_000_000
-    },
-    Subject(name: "libdispatch") { chains { repost($0, on: peer) } },
-  ])
+  compare(
+    "W2", rounds: 5,
+    [
+      Subject(name: "hawt fresh") { chains { repost($0, on: serial) } },
+      Subject(name: "hawt reused") {
+        let gate = Gate()
+        let chains = (0..<1000).map { _ in ReusedChain(1000, gate, serial) }
+        for chain in chains { serial.async(chain.item) }
+        gate.wait(1000)
+        // The last task may still be on its way out of its closure.
+        try! serial.sync {}
+        withExtendedLifetime(chains) {}
+        return 1_000_000
+      },
+      Subject(name: "libdispatch") { chains { repost($0, on: peer) } },
+    ])
 }
 
 if wants("W3") {
@@ -92,23 +100,25 @@ if wants("W3") {
     final class Counter: Sendable { let value = Atomic<Int>(0) }
     let counter = Counter()
     let item = WorkItem { counter.value.wrappingAdd(1, ordering: .relaxed) }
-    compare("W3.\(producers)", rounds: 5, [
-      Subject(name: "hawt fresh") {
-        produce { count in for _ in 0..<count { serial.async { counter.value.wrappingAdd(1, ordering: .relaxed) } } }
-        try! serial.sync {}
-        return each * producers
-      },
-      Subject(name: "hawt reused") {
-        produce { count in for _ in 0..<count { serial.async(item) } }
-        try! serial.sync {}
-        return each * producers
-      },
-      Subject(name: "libdispatch") {
-        produce { count in for _ in 0..<count { peer.async { counter.value.wrappingAdd(1, ordering: .relaxed) } } }
-        peer.sync {}
-        return each * producers
-      },
-    ])
+    compare(
+      "W3.\(producers)", rounds: 5,
+      [
+        Subject(name: "hawt fresh") {
+          produce { count in for _ in 0..<count { serial.async { counter.value.wrappingAdd(1, ordering: .relaxed) } } }
+          try! serial.sync {}
+          return each * producers
+        },
+        Subject(name: "hawt reused") {
+          produce { count in for _ in 0..<count { serial.async(item) } }
+          try! serial.sync {}
+          return each * producers
+        },
+        Subject(name: "libdispatch") {
+          produce { count in for _ in 0..<count { peer.async { counter.value.wrappingAdd(1, ordering: .relaxed) } } }
+          peer.sync {}
+          return each * producers
+        },
+      ])
   }
 }
 
@@ -125,65 +135,71 @@ if wants("W4") {
     // Sound as Sendable: the items are set before the first post.
     var items: [WorkItem] = []
   }
-  compare("W4.pooled", rounds: 5, [
-    Subject(name: "hawt fresh") {
-      let gate = Gate()
-      hop(Chain(200_000, gate), a, b)
-      gate.wait()
-      return 200_000
-    },
-    Subject(name: "hawt reused") {
-      let gate = Gate()
-      let chain = Chain(200_000, gate)
-      let pair = Pair()
-      pair.items = [
-        WorkItem { [unowned pair] in if chain.step() { b.async(pair.items[1]) } },
-        WorkItem { [unowned pair] in if chain.step() { a.async(pair.items[0]) } },
-      ]
-      a.async(pair.items[0])
-      gate.wait()
-      try! a.sync {}
-      try! b.sync {}
-      return 200_000
-    },
-    Subject(name: "libdispatch") {
-      let gate = Gate()
-      peerHop(Chain(200_000, gate), c, d)
-      gate.wait()
-      return 200_000
-    },
-  ])
+  compare(
+    "W4.pooled", rounds: 5,
+    [
+      Subject(name: "hawt fresh") {
+        let gate = Gate()
+        hop(Chain(200_000, gate), a, b)
+        gate.wait()
+        return 200_000
+      },
+      Subject(name: "hawt reused") {
+        let gate = Gate()
+        let chain = Chain(200_000, gate)
+        let pair = Pair()
+        pair.items = [
+          WorkItem { [unowned pair] in if chain.step() { b.async(pair.items[1]) } },
+          WorkItem { [unowned pair] in if chain.step() { a.async(pair.items[0]) } },
+        ]
+        a.async(pair.items[0])
+        gate.wait()
+        try! a.sync {}
+        try! b.sync {}
+        return 200_000
+      },
+      Subject(name: "libdispatch") {
+        let gate = Gate()
+        peerHop(Chain(200_000, gate), c, d)
+        gate.wait()
+        return 200_000
+      },
+    ])
   let (e, f) = (
     try dispatcher.makeSerialQueue(label: "e", target: dispatcher.threadQueues[0]),
     try dispatcher.makeSerialQueue(label: "f", target: dispatcher.threadQueues[1])
   )
-  compare("W4.threads", rounds: 5, [
-    Subject(name: "hawt") {
-      let gate = Gate()
-      hop(Chain(50_000, gate), e, f)
-      gate.wait()
-      return 50_000
-    }
-  ])
+  compare(
+    "W4.threads", rounds: 5,
+    [
+      Subject(name: "hawt") {
+        let gate = Gate()
+        hop(Chain(50_000, gate), e, f)
+        gate.wait()
+        return 50_000
+      }
+    ])
 }
 
 if wants("W5") {
   let queues = (0..<10_000).map { dispatcher.makeSerialQueue(label: "\($0)") }
   let peers = (0..<10_000).map { DispatchQueue(label: "\($0)", target: .global()) }
-  compare("W5", rounds: 3, [
-    Subject(name: "hawt") {
-      let gate = Gate()
-      for _ in 0..<100 { for queue in queues { queue.async {} } }
-      for queue in queues { queue.async { gate.signal() } }
-      gate.wait(queues.count)
-      return 1_000_000
-    },
-    Subject(name: "libdispatch") {
-      let gate = Gate()
-      for _ in 0..<100 { for queue in peers { queue.async {} } }
-      for queue in peers { queue.async { gate.signal() } }
-      gate.wait(queues.count)
-      return 1_000_000
-    },
-  ])
+  compare(
+    "W5", rounds: 3,
+    [
+      Subject(name: "hawt") {
+        let gate = Gate()
+        for _ in 0..<100 { for queue in queues { queue.async {} } }
+        for queue in queues { queue.async { gate.signal() } }
+        gate.wait(queues.count)
+        return 1_000_000
+      },
+      Subject(name: "libdispatch") {
+        let gate = Gate()
+        for _ in 0..<100 { for queue in peers { queue.async {} } }
+        for queue in peers { queue.async { gate.signal() } }
+        gate.wait(queues.count)
+        return 1_000_000
+      },
+    ])
 }

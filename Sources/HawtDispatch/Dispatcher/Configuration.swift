@@ -19,10 +19,12 @@ public struct Configuration: Sendable {
   public var idleSpin: Duration?
   /// Told, on the worker, of errors that tasks and handlers throw (rule Q10); nil: printed to standard error.
   public var errorHandler: (@Sendable (TaskFailure) -> Void)?
-  /// Run on each worker's thread before its first and after its last round.
+  /// Run on each worker's thread before its first round.
   public var onWorkerStart: (@Sendable (_ worker: Int) -> Void)?
+  /// Run on each worker's thread after its last round.
   public var onWorkerStop: (@Sendable (_ worker: Int) -> Void)?
 
+  /// Every value may be left out; they are checked when a dispatcher is made.
   public init(
     name: String = "hawt", workers: Int? = nil, backend: Backend? = nil, bindsWorkersToCPUs: Bool = false,
     queueBudget: Duration = .microseconds(250), tasksBetweenClockChecks: Int = 16, idleSpin: Duration? = nil,
@@ -58,5 +60,6 @@ public struct TaskFailure: Sendable, CustomStringConvertible {
   /// What threw it.
   public let kind: Kind
 
+  /// What threw where, and the error, in a line.
   public var description: String { "\(kind) on queue '\(queueLabel)' failed: \(error)" }
 }

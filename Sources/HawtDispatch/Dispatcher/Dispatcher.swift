@@ -28,7 +28,9 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
     }
   }()
 
+  /// The name given in the configuration.
   public var name: String { core.name }
+  /// The kind and the label, for people.
   public var description: String {
     "Dispatcher('\(name)', \(core.workers.count) workers, \(backendIdentity))"
   }
@@ -126,7 +128,8 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
   private func coreOf(_ queue: any Queue) -> QueueCore {
     _ = core.enter(nil)
     guard let target = queue.controlBlock else {
-      fatalError("dispatcher '\(name)': queue '\(queue.label)' is none of the library's; target one of this dispatcher's")
+      fatalError(
+        "dispatcher '\(name)': queue '\(queue.label)' is none of the library's; target one of this dispatcher's")
     }
     return target
   }
@@ -194,6 +197,7 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
 extension Dispatcher: Hashable {
   /// Whether both refer to the same dispatcher.
   public static func == (left: Dispatcher, right: Dispatcher) -> Bool { left.core === right.core }
+  /// Equal references hash alike.
   public func hash(into hasher: inout Hasher) { hasher.combine(ObjectIdentifier(core)) }
 }
 

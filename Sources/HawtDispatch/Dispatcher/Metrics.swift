@@ -16,8 +16,9 @@ public struct WorkerMetrics: Sendable, Hashable {
   public let rounds: Int
   /// Entries that it took from peers.
   public let steals: Int
-  /// Queues that moved to it, and away from it.
+  /// Queues that moved to it.
   public let migrationsIn: Int
+  /// Queues that moved away from it.
   public let migrationsOut: Int
 }
 

@@ -93,7 +93,9 @@ struct CPUQuota {
   var quota: Double? {
     if let text = read("\(root)/cpu.max") {
       let parts = text.split(separator: " ")
-      guard parts.count == 2, let quota = Double(parts[0]), let period = Double(parts[1]), period > 0 else { return nil }
+      guard parts.count == 2, let quota = Double(parts[0]), let period = Double(parts[1]), period > 0 else {
+        return nil
+      }
       return quota / period
     }
     guard let quota = read("\(root)/cpu/cpu.cfs_quota_us").flatMap({ Double($0) }), quota > 0,

@@ -11,18 +11,19 @@ internal import Synchronization
 ///     index ≥ capacity    the chunk is full: fill slot 0 of a fresh one, move the tail from what was read to
 ///                         (fresh, 1), then link it from the old chunk; or start again if the tail has moved
 ///
-/// A null chunk has capacity 0, so that the first producer of an idle list installs; it is linked from `first`. An index
-/// beyond the capacity stands for no slot. Whoever finds a full chunk reads the tail before reserving again, so the index
-/// exceeds the capacity by the number of threads at most.
-/// The consumer gives the chunk of an empty list back by one compare-and-exchange of the tail from (chunk, all
-/// consumed) to (null, 0), which fails if anything has been reserved.
+/// A null chunk has capacity 0, so that the first producer of an idle list installs; it is linked from `first`. An
+/// index beyond the capacity stands for no slot. Whoever finds a full chunk reads the tail before reserving again, so
+/// the index exceeds the capacity by the number of threads at most. The consumer gives the chunk of an empty list back
+/// by one compare-and-exchange of the tail from (chunk, all consumed) to (null, 0), which fails if anything has been
+/// reserved.
 ///
 /// - Why nobody touches a freed chunk. A producer touches the chunk in which it has a slot, or whose successor it
-///   installs. The consumer frees a chunk when each slot is consumed *and* the successor is linked (the installer's last
-///   access), or by the exchange above, which proves that no slot is reserved and no one installs.
-/// - Why nothing is lost. A producer publishes (sequentially consistent), *then* looks at the queue's state; the consumer
-///   of a list that it found empty clears the state, *then* looks whether a first chunk has been linked (sequentially
-///   consistent as well). Either the producer sees the cleared state and schedules, or the consumer sees the link.
+///   installs. The consumer frees a chunk when each slot is consumed *and* the successor is linked (the installer's
+///   last access), or by the exchange above, which proves that no slot is reserved and no one installs.
+/// - Why nothing is lost. A producer publishes (sequentially consistent), *then* looks at the queue's state; the
+///   consumer of a list that it found empty clears the state, *then* looks whether a first chunk has been linked
+///   (sequentially consistent as well). Either the producer sees the cleared state and schedules, or the consumer sees
+///   the link.
 /// - Why nobody spins. A slot (or link) that is reserved and not yet published is *marked* by the consumer, which then
 ///   leaves; the producer's exchange finds the mark and answers `.acceptedAwaited`: the queue must be poked.
 /// - Closed (rule L3): the fetch-add that reserves also tells whether the list was closed before; the slot of a
@@ -38,7 +39,8 @@ struct ChunkList: ~Copyable {
   private let head = Atomic<UInt>(0)
   /// How many slots of that chunk are consumed. Written by the consumer alone.
   private let headIndex = Atomic<UInt32>(0)
-  /// How many chunks have been installed, and how many the consumer is done with, for `depth`. Relaxed: they order nothing.
+  /// How many chunks have been installed, and how many the consumer is done with, for `depth`. Relaxed: they order
+  /// nothing.
   private let installed = Atomic<UInt32>(0)
   private let finished = Atomic<UInt32>(0)
 
@@ -115,6 +117,7 @@ struct ChunkList: ~Copyable {
       }
       if seen.isClosed, isOutside {
         _ = entry.discard()
+        trimIndex()
         return .refusedWithoutTrace
       }
       let next = fresh ?? worker?.takeChunk() ?? Chunk.allocate()
@@ -123,6 +126,21 @@ struct ChunkList: ~Copyable {
         fresh = nil
         return result
       }
+    }
+  }
+
+  /// Takes back what refused submissions have added to the index of a closed list, before it reaches the closed bit.
+  private func trimIndex() {
+    var word = tail.load(ordering: .relaxed)
+    while true {
+      let seen = Reservation(word: word)
+      guard seen.index > Chunk.capacity + 1024 else { return }
+      // An index at or beyond the capacity stands for no slot, so lowering it to the capacity takes nothing away.
+      let excess = UInt64(seen.index - (seen.chunk == nil ? 0 : Chunk.capacity))
+      let (done, now) = tail.weakCompareExchange(
+        expected: word, desired: word - excess, ordering: .sequentiallyConsistent)
+      if done { return }
+      word = now
     }
   }
 
@@ -253,8 +271,8 @@ struct ChunkList: ~Copyable {
   /// Ends `close()`.
   func reopen() { tail.bitwiseAnd(~ChunkList.closedBit, ordering: .sequentiallyConsistent) }
 
-  /// Whether nothing is in it, not even a reserved slot. A consumer that finds nothing leaves no chunk behind, so an empty
-  /// list at which nobody works has none.
+  /// Whether nothing is in it, not even a reserved slot. A consumer that finds nothing leaves no chunk behind, so an
+  /// empty list at which nobody works has none.
   var isEmpty: Bool { Reservation(word: tail.load(ordering: .sequentiallyConsistent)).chunk == nil }
 
   deinit {

@@ -1,4 +1,5 @@
-/// A global queue inside: no list of its own; its entries stand in the workers' rings and in the shared injection queue.
+/// A global queue inside: no list of its own; its entries stand in the workers' rings and in the shared injection
+/// queue.
 final class GlobalCore: QueueCore, @unchecked Sendable {
   // Sound as Sendable: constants, and queues made for concurrent use.
   let priority: Priority
@@ -18,14 +19,22 @@ final class GlobalCore: QueueCore, @unchecked Sendable {
   @inline(__always)
   override func submit(_ entry: Entry) -> Submission {
     let worker = enter()
-    if let worker, worker.use({ $0.pushLocally(entry, level: priority.rawValue) }) { return .accepted }
-    return inject(entry, isOutside: worker == nil) ? .accepted : .refused(.shutDown)
+    if pushLocally(entry, worker) { return .accepted }
+    return inject(entry, worker, isOutside: worker == nil) ? .accepted : .refused(.shutDown)
   }
 
   @inline(__always)
   override func enqueue(_ entry: Entry, worker: WorkerRef?) {
-    if let worker, worker.use({ $0.pushLocally(entry, level: priority.rawValue) }) { return }
-    _ = inject(entry, isOutside: false)
+    if pushLocally(entry, worker) { return }
+    _ = inject(entry, worker, isOutside: false)
+  }
+
+  /// Only the default priority has entries in the workers' own run queues. The others' are shared by all workers, or a
+  /// worker that happens to have none of them would give away their share (rule Q9).
+  @inline(__always)
+  private func pushLocally(_ entry: Entry, _ worker: WorkerRef?) -> Bool {
+    guard priority == .default, let worker else { return false }
+    return worker.use { $0.pushLocally(entry, level: Priority.default.rawValue) }
   }
 
   /// Takes every shared entry out, without running it.
@@ -40,12 +49,13 @@ final class GlobalCore: QueueCore, @unchecked Sendable {
   }
 
   @inline(never)
-  private func inject(_ entry: Entry, isOutside: Bool) -> Bool {
+  private func inject(_ entry: Entry, _ worker: WorkerRef?, isOutside: Bool) -> Bool {
     guard injection.push(entry, isOutside: isOutside) else {
       _ = entry.discard()
       return false
     }
-    dispatcher.wakePolicy.notify()
+    // One entry is run next by the worker that pushes it; a second is worth a peer's waking up.
+    if worker == nil || injection.count > 1 { dispatcher.wakePolicy.notify() }
     return true
   }
 }

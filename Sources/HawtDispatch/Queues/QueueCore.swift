@@ -92,7 +92,11 @@ final class QueueExtras: @unchecked Sendable {
     let old = lock.withLock { () -> (any Sendable)? in
       let identifier = ObjectIdentifier(key)
       let old = specifics[identifier]
-      if let value { specifics[identifier] = SpecificValue(key: key, value: value) } else { specifics[identifier] = nil }
+      if let value {
+        specifics[identifier] = SpecificValue(key: key, value: value)
+      } else {
+        specifics[identifier] = nil
+      }
       return old
     }
     _ = old

@@ -1,9 +1,10 @@
 internal import Synchronization
 
-/// A serial queue inside: the state word (drawn in `SerialState`), the list of entries, the target, and its place in the
-/// tree of targets.
+/// A serial queue inside: the state word (drawn in `SerialState`), the list of entries, the target, and its place in
+/// the tree of targets.
 final class SerialCore: QueueCore, @unchecked Sendable {
-  // Sound as Sendable: constant or atomic fields, a list made for concurrent use, and links that the topology lock guards.
+  // Sound as Sendable: constant or atomic fields, a list made for concurrent use, and links that the topology lock
+  // guards.
 
   private let state = Atomic<UInt64>(0)
   private let list = ChunkList()
@@ -123,7 +124,8 @@ final class SerialCore: QueueCore, @unchecked Sendable {
       let was = SerialState(seen)
       guard was.epoch == epoch, was.has(SerialState.scheduled), !was.has(SerialState.running), !was.isSuspended
       else { return }
-      let taken = (seen & ~SerialState.runnerMask) | SerialState.running
+      let taken =
+        (seen & ~SerialState.runnerMask) | SerialState.running
         | UInt64(worker.index) << SerialState.runnerShift
       // Acquires what the former runner and the producers released.
       let (done, now) = state.weakCompareExchange(
@@ -217,7 +219,8 @@ final class SerialCore: QueueCore, @unchecked Sendable {
     while true {
       let was = SerialState(seen)
       guard was.suspendCount > 0 else {
-        fatalError("SerialQueue '\(label)': resumed more often than it was suspended; balance each resume() with a suspend()")
+        fatalError(
+          "SerialQueue '\(label)': resumed more often than it was suspended; balance each resume() with a suspend()")
       }
       var next = seen - SerialState.suspendUnit
       pushes = was.suspendCount == 1 && was.has(SerialState.scheduled) && !was.has(SerialState.running)

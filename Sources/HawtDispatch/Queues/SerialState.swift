@@ -11,10 +11,11 @@
 ///   suspended (then there is no entry, and the last `resume` pushes one).
 /// - An entry is valid if its epoch is the word's, and the queue is scheduled, not running and not suspended.
 /// - Retarget: publish the target, *then* raise the epoch. A pusher reads the target *after* the operation that made it
-///   responsible, so an entry whose epoch is still current stands in the current target. Who raised the epoch of a queue
-///   that is scheduled, not running, not suspended, pushes the new entry. Of a running one, the runner does, at the next
-///   task boundary; it is told through its worker's interrupt word (rule M2).
-/// - moving: the queue was running when it was retargeted; the runner clears it when it leaves, which completes the move.
+///   responsible, so an entry whose epoch is still current stands in the current target. Who raised the epoch of a
+///   queue that is scheduled, not running, not suspended, pushes the new entry. Of a running one, the runner does, at
+///   the next task boundary; it is told through its worker's interrupt word (rule M2).
+/// - moving: the queue was running when it was retargeted; the runner clears it when it leaves, which completes the
+///   move.
 /// - poked: the producer of an entry that the consumer awaits has published it while the queue was running.
 struct SerialState {
   var word: UInt64

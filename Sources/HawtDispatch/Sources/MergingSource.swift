@@ -53,12 +53,12 @@ public final class MergingSource<Element: Sendable, Aggregate: Sendable>: Sendab
     if !core.dispatcher.isForked { core.cancel() }
   }
 
-
   /// Sets what sees each aggregate, on the target queue. No effect after `cancel()`.
   public func setEventHandler(_ handler: @escaping @Sendable (Aggregate) throws -> Void) {
     if !isCancelled { core.eventHandler.set(MergingCore<Element, Aggregate>.EventBox(handler)) }
   }
-  /// Sets what runs once after `cancel()`, with what was accepted and not delivered (rule C1). No effect after `cancel()`.
+  /// Sets what runs once after `cancel()`, with what was accepted and not delivered (rule C1). No effect after
+  /// `cancel()`.
   public func setCancelHandler(_ handler: @escaping @Sendable (_ residue: Aggregate?) throws -> Void) {
     if !isCancelled { core.cancelHandler.set(MergingCore<Element, Aggregate>.ResidueBox(handler)) }
   }
@@ -73,7 +73,10 @@ public final class MergingSource<Element: Sendable, Aggregate: Sendable>: Sendab
   /// Ends one `suspend()`; traps if there is none.
   public func resume() { core.resume() }
   /// No event handler starts after it returns. Idempotent, never blocks, any thread.
-  public func cancel() { core.cancel() }
+  public func cancel() {
+    _ = core.dispatcher.enter(nil)
+    core.cancel()
+  }
   /// Whether `cancel()` was called.
   public var isCancelled: Bool { core.isCancelled }
   /// Gives it another queue, live. Throws as `SerialQueue.setTarget` does.

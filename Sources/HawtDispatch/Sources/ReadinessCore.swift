@@ -13,14 +13,14 @@ final class ErrorHandlerBox: HandlerBox, @unchecked Sendable {
 
 /// A readiness source inside: brings its registration into line with what is desired, and turns reports into entries.
 ///
-/// Level-triggered, disarmed lazily. A report makes the source pending; it stays armed, so that an event costs no system
-/// call but the wait. Only a report that comes while it is pending or suspended disarms it; the end of the handler, or the
-/// resume, arms it again. A handler that ends stamps the source with the wait that is current: a report of a wait that is
-/// no younger may stem from a level that the handler has drained, and is dropped; if it has not, the level says so again
-/// (rules S1, M6).
+/// Level-triggered, disarmed lazily. A report makes the source pending; it stays armed, so that an event costs no
+/// system call but the wait. Only a report that comes while it is pending or suspended disarms it; the end of the
+/// handler, or the resume, arms it again. A handler that ends stamps the source with the wait that is current: a report
+/// of a wait that is no younger may stem from a level that the handler has drained, and is dropped; if it has not, the
+/// level says so again (rules S1, M6).
 final class ReadinessCore: SourceBase, @unchecked Sendable {
-  // Sound as Sendable: constants and atomics; `registration` and the link belong to the lease of the worker that has the
-  // registration, `activationError` to the pass that completes the activation.
+  // Sound as Sendable: constants and atomics; `registration` and the link belong to the lease of the worker that has
+  // the registration, `activationError` to the pass that completes the activation.
 
   let descriptor: CInt
   let interest: Interest
@@ -168,7 +168,8 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
   }
 
   override func deliver(on worker: Worker) {
-    deliveries.wrappingAdd(1, ordering: .relaxed)
+    // Counted when it has run. Sequentially consistent: who sees the count sees what the handler did.
+    defer { deliveries.wrappingAdd(1, ordering: .sequentiallyConsistent) }
     guard let box = eventHandler.current else { return }
     let event = ReadinessEvent(self, Interest(rawValue: readiness.load(ordering: .relaxed)))
     do {
@@ -204,7 +205,9 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
     let box = errorHandler.current as? ErrorHandlerBox
     let dispatcher = dispatcher
     let job = Job {
-      if let box { box.run(error) } else {
+      if let box {
+        box.run(error)
+      } else {
         dispatcher.report(error, .sourceError, on: Worker.current?.currentQueue)
       }
     }

@@ -51,6 +51,7 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
   public var descriptor: CInt { core.descriptor }
   /// What was asked for.
   public var interest: Interest { core.interest }
+  /// The kind and the label, for people.
   public var description: String { "ReadinessSource(\(core.label))" }
   /// The worker in whose poller the source is registered now, or nil. A snapshot, for tests (rule M5).
   public var registeredWorker: Int? {
@@ -58,7 +59,7 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
     return worker >= 0 ? worker : nil
   }
   /// How many times the event handler has run.
-  public var deliveries: Int { core.deliveries.load(ordering: .relaxed) }
+  public var deliveries: Int { core.deliveries.load(ordering: .sequentiallyConsistent) }
   /// Whether it is cancelled, by `cancel()` or by an error.
   public var isCancelled: Bool { core.isCancelled }
 
@@ -90,7 +91,10 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
   public func resume() { core.resume() }
   /// No handler starts after it returns; the cancel handler follows. Never blocks, idempotent, any thread, any
   /// state (rule S7).
-  public func cancel() { core.cancel() }
+  public func cancel() {
+    _ = core.dispatcher.enter(nil)
+    core.cancel()
+  }
   /// Gives it another queue, live; its registration follows. Throws as `SerialQueue.setTarget` does.
   public func setTarget(
     _ target: any Queue, completion: (@Sendable (SerialQueue.RetargetOutcome) -> Void)? = nil

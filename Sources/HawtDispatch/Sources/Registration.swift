@@ -63,7 +63,8 @@ final class Registration {
     var next = first
     while let source = next {
       source._withUnsafeGuaranteedRef {
-        // Read first: the entry that a report pushes may not run before the lease is freed, but costs nothing to assume.
+        // Read first: the entry that a report pushes may not run before the lease is freed, but costs nothing to
+        // assume.
         next = $0.nextOfRegistration
         if $0.report(readiness, wait: wait, on: worker) { mustUpdate = true }
       }

@@ -162,7 +162,8 @@ class SourceBase: PollerWork, @unchecked Sendable {
     let worker = dispatcher.enter(nil)
     let (was, _) = transform { now in
       guard now.suspendCount > 0 else {
-        fatalError("source '\(label)': resumed more often than it was suspended; balance each resume() with a suspend()")
+        fatalError(
+          "source '\(label)': resumed more often than it was suspended; balance each resume() with a suspend()")
       }
       return now.word - SourceState.suspendUnit
     }

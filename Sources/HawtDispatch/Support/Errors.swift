@@ -23,6 +23,7 @@ public enum DispatcherError: Error, Sendable, Hashable, CustomStringConvertible 
   /// The item was accepted and then discarded because a shutdown's deadline passed (rule L3).
   case discarded(queue: String)
 
+  /// What was asked, what happened, and what to do.
   public var description: String {
     switch self {
     case .invalidWorkerCount(let count):
@@ -64,6 +65,7 @@ public enum SourceError: Error, Sendable, Hashable, CustomStringConvertible {
   /// The signal number is unknown, or one that no process may handle.
   case invalidSignal(CInt)
 
+  /// What was asked, what happened, and what to do.
   public var description: String {
     switch self {
     case .registration(let error): "the source could not be registered and is cancelled: \(error)"
@@ -85,6 +87,7 @@ public enum Refusal: Sendable, Hashable, CustomStringConvertible {
   /// The source was cancelled before (rule C4).
   case cancelled
 
+  /// What was asked, what happened, and what to do.
   public var description: String {
     switch self {
     case .shutDown: "the dispatcher is shutting down or stopped"

@@ -2,7 +2,8 @@ internal import Glibc
 
 /// Blocks a foreign thread until something has happened once.
 final class Waiter: @unchecked Sendable {
-  // Sound as Sendable: the lock guards the flag; the condition is made for concurrent use and lives as long as this does.
+  // Sound as Sendable: the lock guards the flag; the condition is made for concurrent use and lives as long as this
+  // does.
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
   private var hasHappened = false

@@ -19,12 +19,12 @@ public final class TimerSource: Sendable {
     if !core.dispatcher.isForked { core.cancel() }
   }
 
-
   /// Sets what each delivery runs, on the target queue. No effect after `cancel()`.
   public func setEventHandler(_ handler: @escaping @Sendable (TimerEvent) throws -> Void) {
     if !isCancelled { core.eventHandler.set(TimerHandlerBox(handler)) }
   }
-  /// Sets what runs once after `cancel()`, on the target queue, after the last event handler. No effect after `cancel()`.
+  /// Sets what runs once after `cancel()`, on the target queue, after the last event handler. No effect after
+  /// `cancel()`.
   public func setCancelHandler(_ handler: @escaping @Sendable () throws -> Void) {
     if !isCancelled { core.cancelHandler.set(CancelHandlerBox(handler)) }
   }
@@ -46,7 +46,10 @@ public final class TimerSource: Sendable {
   /// Ends one `suspend()`; traps if there is none.
   public func resume() { core.resume() }
   /// No handler starts after it. Idempotent, never blocks, any thread.
-  public func cancel() { core.cancel() }
+  public func cancel() {
+    _ = core.dispatcher.enter(nil)
+    core.cancel()
+  }
   /// Whether `cancel()` was called.
   public var isCancelled: Bool { core.isCancelled }
   /// Gives it another queue, live. Throws as `SerialQueue.setTarget` does.

@@ -2,8 +2,8 @@ internal import CLinux
 internal import Glibc
 internal import Synchronization
 
-/// Whether a worker's thread may still take entries, for the end of a shutdown whose deadline has passed: a thread that is
-/// held by a task is abandoned, and must not touch its queues when the task returns at last (rule L3).
+/// Whether a worker's thread may still take entries, for the end of a shutdown whose deadline has passed: a thread that
+/// is held by a task is abandoned, and must not touch its queues when the task returns at last (rule L3).
 ///
 /// The thread says where it is by plain stores, which cost nothing; the one who abandons it makes them visible by a
 /// barrier in every thread (`membarrier`), and only then reads them. Once leaving, the lock decides.

@@ -53,7 +53,8 @@ class PollerWork: Runnable, @unchecked Sendable {
   final func requestReconcile(_ worker: WorkerRef?) {
     // Acquires and releases: the pass must see what the caller changed, and the caller's next request this pass.
     let old = progress.bitwiseOr(
-      PollerWork.busy | PollerWork.dirty, ordering: .acquiringAndReleasing).oldValue
+      PollerWork.busy | PollerWork.dirty, ordering: .acquiringAndReleasing
+    ).oldValue
     guard old & PollerWork.busy == 0 else { return }
     dispatcher.workers[max(0, placement)].post(self)
   }

@@ -2,9 +2,9 @@ internal import Synchronization
 
 /// A worker's own run queue of one priority: the worker pushes, it and stealing peers pop. First in, first out.
 ///
-/// A ring of three-word entries, each word atomic so that a thief may read a slot that is being overwritten: what it read
-/// counts only if its compare-and-exchange of `head` succeeds, which proves that the slot was not handed out meanwhile.
-/// `head` and `tail` only grow (32 bits, wrapping).
+/// A ring of three-word entries, each word atomic so that a thief may read a slot that is being overwritten: what it
+/// read counts only if its compare-and-exchange of `head` succeeds, which proves that the slot was not handed out
+/// meanwhile. `head` and `tail` only grow (32 bits, wrapping).
 final class RunRing: @unchecked Sendable {
   // Sound as Sendable: all state is atomic, and the pointer is constant.
   static let capacity: UInt32 = 1024

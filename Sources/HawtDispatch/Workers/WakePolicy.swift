@@ -3,10 +3,11 @@ internal import Synchronization
 /// Who is woken for work that any worker may run. Modelled in `Conformance/Models/worker.pml`.
 ///
 /// At most one worker at a time is on its way up to *search* for work: waking an idle core costs more than hundreds of
-/// tasks. A worker that is about to run user code and leaves shared work behind wakes the next, so that a burst fans out.
+/// tasks. A worker that is about to run user code and leaves shared work behind wakes the next, so that a burst fans
+/// out.
 ///
-/// Why nothing is lost: a pusher pushes, then reads `searchers` and the idle bits; a worker that gives up searching lowers
-/// `searchers`, sets its idle bit, announces its sleep, and *then* looks at the work once more. All of these are
+/// Why nothing is lost: a pusher pushes, then reads `searchers` and the idle bits; a worker that gives up searching
+/// lowers `searchers`, sets its idle bit, announces its sleep, and *then* looks at the work once more. All of these are
 /// sequentially consistent: either the pusher sees the sleeper or the sleeper sees the work.
 final class WakePolicy: @unchecked Sendable {
   // Sound as Sendable: atomics, and constants that are set before any thread starts.

@@ -1,9 +1,10 @@
 internal import Synchronization
 
-/// A dispatcher's workers by number. A restart may replace one whose thread was left behind in a task; the old one stays
-/// alive with the dispatcher, so what a reader got remains valid.
+/// A dispatcher's workers by number. A restart may replace one whose thread was left behind in a task; the old one
+/// stays alive with the dispatcher, so what a reader got remains valid.
 struct WorkerTable: @unchecked Sendable, RandomAccessCollection {
-  // Sound as Sendable: the pointers are constant, and their memory lives as long as the dispatcher; elements are atomic.
+  // Sound as Sendable: the pointers are constant, and their memory lives as long as the dispatcher; elements are
+  // atomic.
   private let slots: UnsafeMutablePointer<Atomic<UInt>>
   let count: Int
 

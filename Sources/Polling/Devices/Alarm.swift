@@ -14,14 +14,15 @@ struct Alarm: ~Copyable {
 
   var descriptor: CInt { timer.number }
 
-  /// Rings once after the given time; replaces an earlier setting. One system call, legal on every thread.
-  borrowing func set(afterNanoseconds nanoseconds: UInt64) {
+  /// Rings once after the given time; replaces an earlier setting. One system call, legal on every thread. By number, as
+  /// the alarm itself belongs to the lease's holder like all devices.
+  static func set(_ descriptor: CInt, afterNanoseconds nanoseconds: UInt64) {
     // Zero would disarm the timer instead of ringing at once.
     let delay = max(1, nanoseconds)
     var setting = itimerspec()
     setting.it_value.tv_sec = time_t(delay / 1_000_000_000)
     setting.it_value.tv_nsec = Int(delay % 1_000_000_000)
-    let result = timerfd_settime(timer.number, 0, &setting, nil)
+    let result = timerfd_settime(descriptor, 0, &setting, nil)
     precondition(result == 0, "timerfd_settime refused an alarm")
   }
 

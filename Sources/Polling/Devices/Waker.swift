@@ -14,11 +14,12 @@ struct Waker: ~Copyable {
 
   var descriptor: CInt { event.number }
 
-  /// Makes the descriptor readable. One system call, which cannot block.
-  borrowing func signal() {
+  /// Makes the descriptor readable. One system call, which cannot block. By number, as the waker itself belongs to the
+  /// lease's holder like all devices.
+  static func signal(_ descriptor: CInt) {
     var one: UInt64 = 1
     // EAGAIN means that 2^64 - 2 signals stand unread: the descriptor is readable, which is all that was wanted.
-    while write(event.number, &one, MemoryLayout<UInt64>.size) < 0 && errno == EINTR {}
+    while write(descriptor, &one, MemoryLayout<UInt64>.size) < 0 && errno == EINTR {}
   }
 
   /// Makes the descriptor unreadable again.

@@ -20,6 +20,9 @@ package class Poller: @unchecked Sendable {
   final let harvest: UnsafeMutablePointer<Harvest>
   final let buffer: UnsafeMutablePointer<ReadyBuffer>
   final let devices: UnsafeMutablePointer<Devices>
+  /// The waker's and the alarm's, for threads that do not hold the lease.
+  private final let wakeDescriptor: CInt
+  private final let alarmDescriptor: CInt
   final let counters = PollerCounters()
 
   /// Whether `close` or `abandonAfterFork` has been called.
@@ -29,6 +32,8 @@ package class Poller: @unchecked Sendable {
   init(identity: BackendIdentity, traits: BackendTraits, eventsPerWait: Int) throws(BackendError) {
     // The only step that can fail comes first, so that there is nothing to take back.
     let made = try Devices()
+    wakeDescriptor = made.waker.descriptor
+    alarmDescriptor = made.alarm.descriptor
     devices = .allocate(capacity: 1)
     devices.initialize(to: made)
     self.identity = identity
@@ -150,13 +155,13 @@ extension Poller {
 
   /// Ends the present or the next wait. One system call, which cannot block; legal from anywhere. The caller merges.
   package final func wake() {
-    devices.pointee.waker.signal()
+    Waker.signal(wakeDescriptor)
   }
 
   /// Lets the alarm ring once, the given time from now, instead of when it was set to. One system call; legal from
   /// anywhere. A wait that it ends says so in `alarmRang`.
   package final func armAlarm(afterNanoseconds nanoseconds: UInt64) {
-    devices.pointee.alarm.set(afterNanoseconds: nanoseconds)
+    Alarm.set(alarmDescriptor, afterNanoseconds: nanoseconds)
   }
 
   /// The time at which a wait has to end at the latest, on one of the clocks; nil for never. No system call: the kernel is

@@ -23,10 +23,19 @@ func withDispatcher(
   #expect(report.isClean, "\(report)")
 }
 
-/// Bytes whose value depends on their place, so that any shift shows.
+/// Bytes whose value depends on their place, so that any shift shows. They repeat after a prime number of bytes, which
+/// no buffer's size divides; copied from a table, because megabytes of them are made in unoptimized code.
 func pattern(_ count: Int, from start: Int = 0) -> [UInt8] {
-  (start..<start + count).map { UInt8(truncatingIfNeeded: ($0 &* 0x9E37_79B9) >> 13) }
+  var bytes: [UInt8] = []
+  bytes.reserveCapacity(count)
+  while bytes.count < count {
+    let place = (start + bytes.count) % patternTable.count
+    bytes += patternTable[place..<min(patternTable.count, place + count - bytes.count)]
+  }
+  return bytes
 }
+
+private let patternTable: [UInt8] = (0..<65_521).map { UInt8(truncatingIfNeeded: ($0 &* 0x9E37_79B9) >> 13) }
 
 /// An address of this machine that no other test listens at: a port that is free there stays free.
 func quietHost(port: UInt16 = 0) throws -> SocketAddress { try SocketAddress("127.0.0.77", port: port) }
