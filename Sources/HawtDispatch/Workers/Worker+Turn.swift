@@ -7,6 +7,8 @@ internal import Synchronization
 extension Worker {
   /// How long a worker may be in user code before its peers serve its poller (rule Q13).
   static let stuckAfter: Nanoseconds = 1_000_000
+  /// How often a worker with work at hand looks at its poller.
+  static let pollInterval: Nanoseconds = 1_000_000
   /// How long an idle worker sleeps at most while another is in user code.
   static let watchInterval: Nanoseconds = 2_000_000
 
@@ -17,8 +19,13 @@ extension Worker {
     drainMailbox()
     expireTimers()
     if findWork() {
-      poll(.now, by: self)
-      checkPeers()
+      let now = monotonicNow()
+      // With work at hand, a look at the poller now and then is enough (rule Q4); each one passes over what is pending.
+      if now &- local.pointee.lastPoll >= Worker.pollInterval {
+        local.pointee.lastPoll = now
+        poll(.now, by: self)
+      }
+      checkPeers(now)
     } else {
       sleepUntilReady()
     }
@@ -37,14 +44,15 @@ extension Worker {
     do { try poller.wait(mode) } catch {
       fatalError("dispatcher '\(dispatcher.name)', worker \(index): the poller is beyond use: \(error)")
     }
-    deliver(poller)
+    deliver(poller, blocked: mode == .untilReady)
     if poller.alarmRang { dispatcher.watch.rang(of: self, by: server) }
   }
 
-  private func deliver(_ poller: Poller) {
+  /// - Parameter blocked: whether the wait was one that goes on for ever if nothing is ready.
+  private func deliver(_ poller: Poller, blocked: Bool) {
     let number = poller.waitNumber
     for ready in poller.ready where !ready.readiness.isEmpty {
-      Registration.from(context: ready.context).report(ready.readiness, wait: number, on: self)
+      Registration.from(context: ready.context).report(ready.readiness, wait: number, blocked: blocked, on: self)
     }
     if poller.hasFailures {
       for failure in poller.takeFailures() {
@@ -82,7 +90,7 @@ extension Worker {
     let woken = sleep.exchange(Sleep.awake, ordering: .sequentiallyConsistent)
     if woken == Sleep.notifiedToSearch { local.pointee.isSearching = true }
     expireTimers()
-    checkPeers()
+    checkPeers(monotonicNow())
   }
 
   private var hasAnythingBeforeSleep: Bool {
@@ -179,11 +187,9 @@ extension Worker {
   // MARK: Stuck peers (rule Q13)
 
   /// Serves the pollers, timers and run queues of peers that are stuck in a task. Under the worker's own lease.
-  private func checkPeers() {
+  private func checkPeers(_ now: Nanoseconds) {
     let workers = dispatcher.workers
-    guard workers.count > 1 else { return }
-    let now = monotonicNow()
-    guard now &- local.pointee.lastPeerCheck >= Worker.stuckAfter else { return }
+    guard workers.count > 1, now &- local.pointee.lastPeerCheck >= Worker.stuckAfter else { return }
     local.pointee.lastPeerCheck = now
     for peer in workers where peer !== self && peer.isStuck(now) { serve(peer) }
   }

@@ -57,6 +57,7 @@ final class Worker: @unchecked Sendable {
     /// Where the next entry of default priority is looked for first, so that none of the three places starves.
     var turnOfPlace: UInt8 = 0
     var lastPeerCheck: Nanoseconds = 0
+    var lastPoll: Nanoseconds = 0
   }
 
   private let owner = OwnerReference()
@@ -108,6 +109,8 @@ final class Worker: @unchecked Sendable {
   }
 
   deinit {
+    timers.continuous.removeAll()
+    timers.suspending.removeAll()
     local.pointee.frames.deallocate()
     local.deinitialize(count: 1)
     local.deallocate()
@@ -153,10 +156,12 @@ final class Worker: @unchecked Sendable {
     guard let (thread, ended) = running else { return true }
     running = nil
     // Only user code may hold a thread up; one that is merely short of processor time is waited for.
-    while let deadline, !ended.wait(until: max(deadline, monotonicNow() &+ 1_000_000)) {
-      guard isInUserCode else { continue }
-      pthread_detach(thread)
-      return false
+    if let deadline, !ended.wait(until: deadline) {
+      // Only user code may hold a thread up; one that is merely short of processor time is waited for.
+      guard !isInUserCode else {
+        pthread_detach(thread)
+        return false
+      }
     }
     pthread_join(thread, nil)
     return true
