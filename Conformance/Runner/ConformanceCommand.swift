@@ -30,8 +30,7 @@ struct ConformanceCommand: ParsableCommand {
   @Flag(help: "Print the rules and stop.")
   var list = false
 
-  /// Not `run()`: the asynchronous one of the parser cannot be called from here with exit codes of our own.
-  func execute() async throws {
+  func run() throws {
     let rules = Catalogue.rules(matching: rule)
     guard !rules.isEmpty else { usage("no rule matches '\(rule)'; --list prints them") }
     guard repetitions >= 1, patience >= 1 else { usage("--repeat and --patience must be at least 1") }
@@ -47,7 +46,7 @@ struct ConformanceCommand: ParsableCommand {
           seed: seed, scale: scale, patience: .seconds(patience), countsDescriptors: true)
         options.seed &+= UInt64(repetition)
         print("\(subject.name): seed \(options.seed)")
-        let report = await verify(subject, rules: rules, options: options) {
+        let report = verifyAndWait(subject, rules: rules, options: options) {
           print($0.text)
           fflush(nil)
         }

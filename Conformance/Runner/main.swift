@@ -7,7 +7,7 @@ runScenarioIfAsked()
 
 do {
   let command = try ConformanceCommand.parse()
-  try await command.execute()
+  try command.run()
 } catch let code as ExitCode {
   exit(code.rawValue)
 } catch {

@@ -1,5 +1,3 @@
-public import HawtDispatch
-
 /// Runs rules on dispatchers made with one backend, one after the other.
 ///
 /// - Parameters:
@@ -9,42 +7,43 @@ public import HawtDispatch
 ///   - progress: told of each rule as soon as its result is known, in order.
 public func verify(
   _ subject: Subject, rules: [Rule] = Catalogue.rules, options: Options = Options(),
-  progress: @Sendable (RuleResult) -> Void = { _ in }
+  progress: @escaping @Sendable (RuleResult) -> Void = { _ in }
 ) async -> Report {
-  var results: [RuleResult] = []
-  for rule in rules {
-    let result = await verify(rule, on: subject, options: options)
-    progress(result)
-    results.append(result)
-  }
-  return Report(subject: subject, seed: options.seed, results: results)
-}
-
-/// Runs all rules on dispatchers made with anybody's backend.
-public func verify<B: PollingBackend & ~Copyable>(
-  _ type: B.Type, options: Options = Options(), progress: @Sendable (RuleResult) -> Void = { _ in }
-) async -> Report {
-  await verify(Subject(type), options: options, progress: progress)
+  await onThread { verifyAndWait(subject, rules: rules, options: options, progress: progress) }
 }
 
 /// Runs one rule on one backend: what a test framework calls, once per case.
 public func verify(_ rule: Rule, on subject: Subject, options: Options = Options()) async -> RuleResult {
-  // Swift's runtime opens a descriptor for its first timer on each clock, some time or other: now, before any are counted.
-  try? await Task.sleep(for: .nanoseconds(1), clock: .continuous)
-  try? await Task.sleep(for: .nanoseconds(1), clock: .suspending)
+  await onThread { verifyAndWait(rule, on: subject, options: options) }
+}
+
+/// The same, for a thread that may block. It leaves Swift's own thread pool, and the descriptors that this opens now and
+/// then, out of the process, so that all descriptors can be counted.
+public func verifyAndWait(
+  _ subject: Subject, rules: [Rule] = Catalogue.rules, options: Options = Options(),
+  progress: (RuleResult) -> Void = { _ in }
+) -> Report {
+  let results = rules.map { rule in
+    let result = verifyAndWait(rule, on: subject, options: options)
+    progress(result)
+    return result
+  }
+  return Report(subject: subject, seed: options.seed, results: results)
+}
+
+/// The same for one rule.
+public func verifyAndWait(_ rule: Rule, on subject: Subject, options: Options = Options()) -> RuleResult {
   let start = Moment.now
   var evidence: [String] = []
   var failures: [String] = []
   for check in rule.checks {
-    let outcome = await run(check, of: rule, on: subject, options: options)
+    let outcome = run(check, of: rule, on: subject, options: options)
     evidence += outcome.evidence
     failures += outcome.failures.map { "\(check.name): \($0)" }
   }
+  if rule.checks.isEmpty { failures.append("the rule has no check") }
   let status: RuleResult.Status =
-    if rule.level == .untested { .skipped("declared as untested") } else if !failures.isEmpty { .failed } else {
-      rule.checks.isEmpty ? .failed : .passed
-    }
-  if rule.checks.isEmpty && rule.level != .untested { failures.append("the rule has no check") }
+    if rule.level == .untested { .skipped("declared as untested") } else { failures.isEmpty ? .passed : .failed }
   let replay =
     "hawt-conformance --backend \(subject.name) --rule \(rule.id) --seed \(options.seed)"
     + (options.scale.map { " --scale \($0)" } ?? "")
@@ -52,29 +51,30 @@ public func verify(_ rule: Rule, on subject: Subject, options: Options = Options
     rule: rule, status: status, evidence: evidence, failures: failures, duration: start.elapsed, replay: replay)
 }
 
+/// Checks block, and Swift's own threads must not.
+private func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+  await withCheckedContinuation { continuation in
+    Thread { continuation.resume(returning: body()) }.detach()
+  }
+}
+
 private typealias Outcome = (evidence: [String], failures: [String])
 
-/// Runs a check on a thread of its own: it blocks, and Swift's own threads must not. One that never ends is given up.
-private func run(_ check: Check, of rule: Rule, on subject: Subject, options: Options) async -> Outcome {
+/// Runs a check on a thread of its own, so that one that never ends can be given up.
+private func run(_ check: Check, of rule: Rule, on subject: Subject, options: Options) -> Outcome {
   let context = CheckContext(
     subject: subject, subjects: Subject.builtIn, rule: rule, check: check.name, options: options)
-  // Waits inside a check are bounded by the patience each; what lasts longer than several of them hangs in the library.
-  let bound = options.patience * 4 + .seconds(20)
   let hasEnded = Shared(false)
-  await withCheckedContinuation { continuation in
-    Thread {
-      let worker = Thread {
-        perform(check, in: context)
-        hasEnded.with { $0 = true }
-      }
-      if hasEnded.wait(atMost: bound, until: { $0 }) {
-        worker.join()
-      } else {
-        worker.detach()
-        context.fail("it never ended; its thread was left behind")
-      }
-      continuation.resume()
-    }.detach()
+  let thread = Thread {
+    perform(check, in: context)
+    hasEnded.with { $0 = true }
+  }
+  // Waits inside a check are bounded by the patience each; what lasts longer than several of them hangs in the library.
+  if hasEnded.wait(atMost: options.patience * 4 + .seconds(20), until: { $0 }) {
+    thread.join()
+  } else {
+    thread.detach()
+    context.fail("it never ended; its thread was left behind")
   }
   let noted = context.noted
   return (noted.evidence.map { $0.count == 1 ? $0.text : "\($0.count) \($0.text)" }, noted.failures)
