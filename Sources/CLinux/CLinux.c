@@ -43,9 +43,21 @@ void hawt_barrier_in_all_threads(void) {
 // A descriptor plus one, so that zero is a free slot. A signal that needs more has more dispatchers than cores.
 enum { signals = 65, slots = 64 };
 static _Atomic int signal_slots[signals][slots];
+// The process whose slots these are: a forked child inherits the table and the handler, not the sources.
+static _Atomic pid_t signal_owner;
+
+// A child that takes a slot of its own begins with an empty table. The caller holds the registry's lock.
+static void own_slots(void) {
+  pid_t self = getpid();
+  if (signal_owner == self) return;
+  for (int i = 0; i < signals; i++)
+    for (int j = 0; j < slots; j++) signal_slots[i][j] = 0;
+  signal_owner = self;
+}
 
 int hawt_signal_slot_take(int signal, int descriptor) {
   if (signal < 1 || signal >= signals) return -1;
+  own_slots();
   for (int i = 0; i < slots; i++)
     if (signal_slots[signal][i] == descriptor + 1) return 0;
   for (int i = 0; i < slots; i++) {
@@ -72,6 +84,7 @@ int hawt_signal_slot_free(int signal, int descriptor) {
 }
 
 static void announce(int signal) {
+  if (getpid() != signal_owner) return;
   int kept = errno;
   uint64_t one = 1;
   for (int i = 0; i < slots; i++) {

@@ -86,7 +86,9 @@ private func perform(_ check: Check, in context: CheckContext) {
     context.fail("\(error)")
   }
   context.cleanUp()
-  guard context.options.countsDescriptors, !context.hasFailed else { return }
+  // A sanitizer's reports go through a symbolizer, at the other end of pipes of its own.
+  let isSanitized = Process.isThreadSanitized || Process.isAddressSanitized
+  guard context.options.countsDescriptors, !isSanitized, !context.hasFailed else { return }
   var after = Process.descriptors
   let start = Moment.now
   // The last reference to a dispatcher may be dropped by a thread that is just ending.

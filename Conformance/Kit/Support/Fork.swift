@@ -52,4 +52,6 @@ func forked(_ body: () throws -> Void) throws -> ForkOutcome {
 }
 
 /// The thread sanitizer ends a child that was forked from several threads when it makes a thread of its own.
-let forkEnvironment = ["TSAN_OPTIONS": "die_after_fork=0:exitcode=66"]
+let forkEnvironment = [
+  "TSAN_OPTIONS": (Process.environment("TSAN_OPTIONS").map { $0 + ":" } ?? "") + "die_after_fork=0"
+]

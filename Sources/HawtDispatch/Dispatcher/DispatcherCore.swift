@@ -26,6 +26,7 @@ final class DispatcherCore: @unchecked Sendable {
   private var retired: [Worker]
   let topology: Topology
   let wakePolicy: WakePolicy
+  private let shares: PriorityShares
   let watch = Watch()
   let shutdown = Shutdown()
   private let forkGuard: ForkGuard
@@ -41,8 +42,9 @@ final class DispatcherCore: @unchecked Sendable {
     globals = seed.makeGlobals()
     let policy = WakePolicy(workers: settings.workers)
     wakePolicy = policy
-    let (all, complete) = (globals, settings)
-    retired = threads.map { Worker(thread: $0, globals: all, wakePolicy: policy, settings: complete) }
+    let (all, complete, allShares) = (globals, settings, PriorityShares())
+    shares = allShares
+    retired = threads.map { Worker(thread: $0, globals: all, wakePolicy: policy, shares: allShares, settings: complete) }
     workers = WorkerTable(retired)
     topology = Topology(workers: settings.workers)
     for queue in roots { queue.adopt(self) }
@@ -112,7 +114,7 @@ final class DispatcherCore: @unchecked Sendable {
 
   /// Puts a fresh worker in the place of one whose thread was left behind. Under `shutdown.lock`, stopped.
   func replace(_ worker: Worker) {
-    let fresh = Worker(thread: worker.thread, globals: globals, wakePolicy: wakePolicy, settings: settings)
+    let fresh = Worker(thread: worker.thread, globals: globals, wakePolicy: wakePolicy, shares: shares, settings: settings)
     fresh.adopt(self)
     // The old one touches its poller no more: it takes no lease once it is abandoned.
     worker.lease.take()

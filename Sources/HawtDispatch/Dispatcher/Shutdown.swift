@@ -25,38 +25,51 @@ final class Shutdown: @unchecked Sendable {
     _ dispatcher: DispatcherCore, deadline: Duration?, completion: (@Sendable (ShutdownReport) -> Void)?
   ) {
     let end = deadline.map { TimerClock.suspending.deadline(after: $0) } ?? Nanoseconds(Int64.max)
-    let mustStart = lock.withLock { () -> Bool in
+    let next = lock.withLock { () -> Next in
       if let completion { completions.append(completion) }
-      guard dispatcher.isRunning else { return dispatcher.isStopped && completion != nil }
+      if dispatcher.isStopped { return completion == nil ? .discard : .answer }
+      guard dispatcher.isRunning else { return .join }
       dispatcher.enterPhase(DispatcherCore.Phase.closing)
-      return true
+      return .run
     }
-    guard mustStart else { return }
-    Coordinator.start { self.run(dispatcher, until: end) }
+    switch next {
+    case .join: return
+    // The last user has gone after the end: nobody will start it again.
+    case .discard: _ = discard(dispatcher)
+    case .answer: Coordinator.start { self.answer(dispatcher, ShutdownReport(discardedTasks: 0, droppedTimers: 0, stuckThreads: [])) }
+    case .run:
+      // On the caller's thread: what is submitted from outside after this call returned is refused.
+      close(dispatcher)
+      let timers = dropTimers(dispatcher)
+      Coordinator.start { self.run(dispatcher, until: end, droppedTimers: timers) }
+    }
   }
+
+  private enum Next { case join, discard, answer, run }
 
   /// A worker found nothing to do. Cheap; called as it goes to sleep while the dispatcher closes.
   func workerSleeps() { progress.raise() }
 
-  private func run(_ dispatcher: DispatcherCore, until deadline: Nanoseconds) {
-    var report = ShutdownReport(discardedTasks: 0, droppedTimers: 0, stuckThreads: [])
-    if !dispatcher.isStopped {
-      close(dispatcher)
-      let timers = dropTimers(dispatcher)
-      unregister(dispatcher)
-      awaitDrained(dispatcher, deadline)
-      let stuck = stopThreads(dispatcher)
-      report = ShutdownReport(discardedTasks: discard(dispatcher), droppedTimers: timers, stuckThreads: stuck)
-      if report.discardedTasks > 0 || timers > 0 {
-        dispatcher.report(DiscardedWork(tasks: report.discardedTasks, timers: timers), .discarded, on: nil)
-      }
+  private func run(_ dispatcher: DispatcherCore, until deadline: Nanoseconds, droppedTimers timers: Int) {
+    unregister(dispatcher)
+    awaitDrained(dispatcher, deadline)
+    let stuck = stopThreads(dispatcher)
+    let tasks = discard(dispatcher)
+    if tasks > 0 || timers > 0 {
+      dispatcher.report(DiscardedWork(tasks: tasks, timers: timers), .discarded, on: nil)
     }
+    answer(dispatcher, ShutdownReport(discardedTasks: tasks, droppedTimers: timers, stuckThreads: stuck))
+  }
+
+  private func answer(_ dispatcher: DispatcherCore, _ report: ShutdownReport) {
     let due = lock.withLock { () -> [@Sendable (ShutdownReport) -> Void] in
       dispatcher.enterPhase(DispatcherCore.Phase.stopped)
       defer { completions = [] }
       return completions
     }
     for completion in due { completion(report) }
+    // The last user may have gone meanwhile: what its sources left is nobody's any more.
+    if !dispatcher.hasUsers { _ = discard(dispatcher) }
   }
 
   // MARK: Steps

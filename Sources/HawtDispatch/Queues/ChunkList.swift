@@ -115,6 +115,7 @@ struct ChunkList: ~Copyable {
       }
       if seen.isClosed, isOutside {
         _ = entry.discard()
+        trimIndex()
         return .refusedWithoutTrace
       }
       let next = fresh ?? worker?.takeChunk() ?? Chunk.allocate()
@@ -123,6 +124,21 @@ struct ChunkList: ~Copyable {
         fresh = nil
         return result
       }
+    }
+  }
+
+  /// Takes back what refused submissions have added to the index of a closed list, before it reaches the closed bit.
+  private func trimIndex() {
+    var word = tail.load(ordering: .relaxed)
+    while true {
+      let seen = Reservation(word: word)
+      guard seen.index > Chunk.capacity + 1024 else { return }
+      // An index at or beyond the capacity stands for no slot, so lowering it to the capacity takes nothing away.
+      let excess = UInt64(seen.index - (seen.chunk == nil ? 0 : Chunk.capacity))
+      let (done, now) = tail.weakCompareExchange(
+        expected: word, desired: word - excess, ordering: .sequentiallyConsistent)
+      if done { return }
+      word = now
     }
   }
 

@@ -6,17 +6,17 @@ internal import Synchronization
 /// It counts what is outstanding: the retarget itself while it is being made, the runner that has to leave, and each
 /// source and timer group that has to move.
 final class RetargetCompletion: @unchecked Sendable {
-  // Sound as Sendable: constants, atomics, and `leaving`, which the topology lock guards.
-  private let target: QueueCore
-  private let handler: @Sendable (SerialQueue.RetargetOutcome) -> Void
+  // Sound as Sendable: atomics; `owed` is touched by whoever sets `isCalled`, `leaving` is guarded by the
+  // topology lock.
+  /// Let go of by whoever makes the call: the handler may hold the very queue that holds this.
+  private var owed: (target: QueueCore, handler: @Sendable (SerialQueue.RetargetOutcome) -> Void)?
   private let outstanding = Atomic<Int>(1)
   private let isCalled = Atomic<Bool>(false)
   /// The epoch that the runner has to reach. Guarded by the topology lock.
   private var leaving: UInt32?
 
   init(target: QueueCore, handler: @escaping @Sendable (SerialQueue.RetargetOutcome) -> Void) {
-    self.target = target
-    self.handler = handler
+    owed = (target, handler)
   }
 
   /// Counts in what has to move. Only while the retarget is being made, so the count cannot reach zero meanwhile.
@@ -47,8 +47,8 @@ final class RetargetCompletion: @unchecked Sendable {
 
   private func finish(_ outcome: SerialQueue.RetargetOutcome) {
     // Whoever sets the flag first makes the call.
-    guard !isCalled.exchange(true, ordering: .acquiringAndReleasing) else { return }
-    let handler = handler
+    guard !isCalled.exchange(true, ordering: .acquiringAndReleasing), let (target, handler) = owed else { return }
+    owed = nil
     // As an entry of the library's own: a completion is owed even when the target refuses submissions.
     target.enqueue(Entry(Job { handler(outcome) }), worker: WorkerRef(of: target.dispatcher))
   }

@@ -70,9 +70,9 @@ final class Topology: @unchecked Sendable {
     queue.previousSibling = nil
   }
 
-  /// How many queues there are from `queue` to its root, both counted.
+  /// How many serial queues there are from `queue`, itself counted, to its root, which is not.
   private func depth(of queue: QueueCore) -> Int {
-    var depth = 1
+    var depth = 0
     var at = queue
     while let serial = at as? SerialCore {
       at = serial.target.current
@@ -144,13 +144,13 @@ final class Topology: @unchecked Sendable {
   private func check(_ queue: SerialCore, _ target: QueueCore) throws(DispatcherError) {
     guard dispatcher.isRunning else { throw .stopped(dispatcher: dispatcher.name) }
     var at = target
-    var depth = 1
+    var depth = 0
     while let serial = at as? SerialCore {
       guard serial !== queue else { throw .targetCycle(queue: queue.label, target: target.label) }
       at = serial.target.current
       depth += 1
     }
-    guard depth + height(of: queue) <= Topology.maximumDepth + 1 else {
+    guard depth + height(of: queue) <= Topology.maximumDepth else {
       throw .targetTooDeep(queue: queue.label, target: target.label)
     }
   }

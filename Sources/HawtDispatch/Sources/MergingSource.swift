@@ -73,7 +73,10 @@ public final class MergingSource<Element: Sendable, Aggregate: Sendable>: Sendab
   /// Ends one `suspend()`; traps if there is none.
   public func resume() { core.resume() }
   /// No event handler starts after it returns. Idempotent, never blocks, any thread.
-  public func cancel() { core.cancel() }
+  public func cancel() {
+    _ = core.dispatcher.enter(nil)
+    core.cancel()
+  }
   /// Whether `cancel()` was called.
   public var isCancelled: Bool { core.isCancelled }
   /// Gives it another queue, live. Throws as `SerialQueue.setTarget` does.

@@ -168,7 +168,8 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
   }
 
   override func deliver(on worker: Worker) {
-    deliveries.wrappingAdd(1, ordering: .relaxed)
+    // Counted when it has run. Sequentially consistent: who sees the count sees what the handler did.
+    defer { deliveries.wrappingAdd(1, ordering: .sequentiallyConsistent) }
     guard let box = eventHandler.current else { return }
     let event = ReadinessEvent(self, Interest(rawValue: readiness.load(ordering: .relaxed)))
     do {

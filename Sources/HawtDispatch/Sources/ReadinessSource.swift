@@ -58,7 +58,7 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
     return worker >= 0 ? worker : nil
   }
   /// How many times the event handler has run.
-  public var deliveries: Int { core.deliveries.load(ordering: .relaxed) }
+  public var deliveries: Int { core.deliveries.load(ordering: .sequentiallyConsistent) }
   /// Whether it is cancelled, by `cancel()` or by an error.
   public var isCancelled: Bool { core.isCancelled }
 
@@ -90,7 +90,10 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
   public func resume() { core.resume() }
   /// No handler starts after it returns; the cancel handler follows. Never blocks, idempotent, any thread, any
   /// state (rule S7).
-  public func cancel() { core.cancel() }
+  public func cancel() {
+    _ = core.dispatcher.enter(nil)
+    core.cancel()
+  }
   /// Gives it another queue, live; its registration follows. Throws as `SerialQueue.setTarget` does.
   public func setTarget(
     _ target: any Queue, completion: (@Sendable (SerialQueue.RetargetOutcome) -> Void)? = nil

@@ -51,8 +51,10 @@ final class OneShotTimer: ArmedTimer, @unchecked Sendable {
       job = nil
       return true
     }
-    return false
+    return seen == OneShotTimer.cancelled
   }
+
+  var dispatcher: DispatcherCore { group.dispatcher }
 
   override func drop() -> Bool {
     let (dropped, _) = state.compareExchange(

@@ -22,8 +22,13 @@ public final class TimerHandle: Sendable {
     submission = .refused(refusal)
   }
 
-  /// Cancels the timer. True exactly if its task has not started and now never will (rule T3). Any thread,
+  /// Cancels the timer. True exactly if its task has not started and never will (rule T3), also when called again, or
+  /// when the timer was refused or dropped. Any thread,
   /// the task itself included; O(log n); the task's captures are released before it returns true.
   @discardableResult
-  public func cancel() -> Bool { timer?.cancel() ?? false }
+  public func cancel() -> Bool {
+    guard let timer else { return true }
+    _ = timer.dispatcher.enter(nil)
+    return timer.cancel()
+  }
 }

@@ -46,7 +46,10 @@ public final class TimerSource: Sendable {
   /// Ends one `suspend()`; traps if there is none.
   public func resume() { core.resume() }
   /// No handler starts after it. Idempotent, never blocks, any thread.
-  public func cancel() { core.cancel() }
+  public func cancel() {
+    _ = core.dispatcher.enter(nil)
+    core.cancel()
+  }
   /// Whether `cancel()` was called.
   public var isCancelled: Bool { core.isCancelled }
   /// Gives it another queue, live. Throws as `SerialQueue.setTarget` does.

@@ -21,35 +21,49 @@ final class Watch: @unchecked Sendable {
   /// sees that a worker sleeps, or the one that goes to sleep sees the free lease.
   @inline(__always)
   func workerBegins(_ worker: Worker) {
-    guard dispatcher.wakePolicy.hasIdle else { return }
     let seen = watcher.load(ordering: .sequentiallyConsistent)
-    if seen == Watch.unarmed || seen == worker.index { arm(anIdleOneFor: worker, instead: seen) }
+    if seen == worker.index || (seen == Watch.unarmed && worker.wakePolicy.hasIdle) { handOver(worker, seen) }
   }
 
-  private func arm(anIdleOneFor worker: Worker, instead seen: Int) {
-    // A watcher that has work of its own may get stuck itself: another takes its place.
-    guard worker.hasWork, let chosen = dispatcher.wakePolicy.anyIdle(), chosen != worker.index else { return }
-    let (mine, _) = watcher.compareExchange(expected: seen, desired: chosen, ordering: .sequentiallyConsistent)
-    if mine { dispatcher.workers[chosen].poller?.armAlarm(afterNanoseconds: Worker.watchInterval) }
+  /// Sets an idle worker's alarm. A watcher that has work of its own may get stuck itself: another takes its place, or the
+  /// next one that goes to sleep finds it empty.
+  private func handOver(_ worker: Worker, _ first: Int) {
+    guard worker.hasWork else { return }
+    var seen = first
+    while seen == Watch.unarmed || seen == worker.index {
+      let chosen = worker.wakePolicy.anyIdle().flatMap { $0 == worker.index ? nil : $0 }
+      if chosen == nil, seen == Watch.unarmed { return }
+      let (mine, now) = watcher.compareExchange(
+        expected: seen, desired: chosen ?? Watch.unarmed, ordering: .sequentiallyConsistent)
+      if mine, let chosen {
+        dispatcher.workers[chosen].poller?.armAlarm(afterNanoseconds: Worker.watchInterval)
+        return
+      }
+      // A worker may have gone to sleep since, relying on the watcher that it saw: look again.
+      seen = mine ? Watch.unarmed : now
+    }
   }
 
   /// A worker has announced its sleep. Under its own lease.
   @inline(__always)
   func workerSleeps(_ worker: Worker) {
-    if watcher.load(ordering: .sequentiallyConsistent) == Watch.unarmed { armIfPeersAreBusy(worker) }
+    let seen = watcher.load(ordering: .sequentiallyConsistent)
+    if seen != worker.index { armIfPeersAreBusy(worker, instead: seen) }
   }
 
-  /// The alarm has rung. Under the worker's own lease.
-  func rang(on worker: Worker) {
+  /// The alarm of `owner` has rung. Under the lease of `owner`, by `server`, who may be a peer.
+  func rang(of owner: Worker, by server: Worker) {
     let (mine, _) = watcher.compareExchange(
-      expected: worker.index, desired: Watch.unarmed, ordering: .sequentiallyConsistent)
-    if mine { armIfPeersAreBusy(worker) }
+      expected: owner.index, desired: Watch.unarmed, ordering: .sequentiallyConsistent)
+    if mine { armIfPeersAreBusy(server, instead: Watch.unarmed) }
   }
 
-  private func armIfPeersAreBusy(_ worker: Worker) {
+  private func armIfPeersAreBusy(_ worker: Worker, instead seen: Int) {
+    // A watcher that sleeps does its duty.
+    if seen != Watch.unarmed, !dispatcher.workers[seen].isInUserCode { return }
     for peer in dispatcher.workers where peer !== worker && peer.isInUserCode {
       let (mine, _) = watcher.compareExchange(
-        expected: Watch.unarmed, desired: worker.index, ordering: .sequentiallyConsistent)
+        expected: seen, desired: worker.index, ordering: .sequentiallyConsistent)
       if mine { worker.poller?.armAlarm(afterNanoseconds: Worker.watchInterval) }
       return
     }

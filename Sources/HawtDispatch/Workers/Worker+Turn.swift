@@ -17,7 +17,7 @@ extension Worker {
     drainMailbox()
     expireTimers()
     if findWork() {
-      poll(.now)
+      poll(.now, by: self)
       checkPeers()
     } else {
       sleepUntilReady()
@@ -30,15 +30,15 @@ extension Worker {
 
   // MARK: Polling (lease)
 
-  /// Waits for readiness and turns it into entries.
-  private func poll(_ mode: WaitMode) {
+  /// Waits for readiness and turns it into entries. `server`: the calling worker, this one or a peer.
+  private func poll(_ mode: WaitMode, by server: Worker) {
     guard let poller else { return }
     if mode == .untilReady { setDeadlines(poller) }
     do { try poller.wait(mode) } catch {
       fatalError("dispatcher '\(dispatcher.name)', worker \(index): the poller is beyond use: \(error)")
     }
     deliver(poller)
-    if poller.alarmRang { dispatcher.watch.rang(on: self) }
+    if poller.alarmRang { dispatcher.watch.rang(of: self, by: server) }
   }
 
   private func deliver(_ poller: Poller) {
@@ -66,6 +66,8 @@ extension Worker {
   // MARK: Sleeping
 
   private func sleepUntilReady() {
+    // An empty thread queue leaves no chunk behind.
+    thread.settleIfEmpty(ref)
     sleep.store(Sleep.sleeping, ordering: .sequentiallyConsistent)
     dispatcher.wakePolicy.setIdle(index)
     // After the announcement: what was submitted before it is seen here, what comes after it writes to the waker.
@@ -75,7 +77,7 @@ extension Worker {
       dispatcher.watch.workerSleeps(self)
       if dispatcher.isClosing { dispatcher.shutdown.workerSleeps() }
     }
-    poll(mode)
+    poll(mode, by: self)
     dispatcher.wakePolicy.clearIdle(index)
     let woken = sleep.exchange(Sleep.awake, ordering: .sequentiallyConsistent)
     if woken == Sleep.notifiedToSearch { local.pointee.isSearching = true }
@@ -199,7 +201,7 @@ extension Worker {
     if peer.poller != nil {
       peer.drainMailbox()
       peer.expireTimers()
-      peer.poll(.now)
+      peer.poll(.now, by: self)
     }
     peer.freeLease()
   }

@@ -56,8 +56,6 @@ final class Worker: @unchecked Sendable {
     var isSearching = false
     /// Where the next entry of default priority is looked for first, so that none of the three places starves.
     var turnOfPlace: UInt8 = 0
-    /// The time each priority has had, divided by its weight (rule Q9).
-    var used: (UInt64, UInt64, UInt64) = (0, 0, 0)
     var lastPeerCheck: Nanoseconds = 0
   }
 
@@ -80,6 +78,7 @@ final class Worker: @unchecked Sendable {
   private let rings: (RunRing, RunRing, RunRing)
   /// What is asked often, taken from the dispatcher once.
   let wakePolicy: WakePolicy
+  private let shares: PriorityShares
   private let injections: (Injection, Injection, Injection)
   private let queueBudget: Nanoseconds
   private let tasksBetweenClockChecks: Int
@@ -92,8 +91,9 @@ final class Worker: @unchecked Sendable {
   var poller: Poller?
   var timers: (continuous: TimerHeap, suspending: TimerHeap)
 
-  init(thread: ThreadCore, globals: [GlobalCore], wakePolicy: WakePolicy, settings: Settings) {
+  init(thread: ThreadCore, globals: [GlobalCore], wakePolicy: WakePolicy, shares: PriorityShares, settings: Settings) {
     self.thread = thread
+    self.shares = shares
     self.wakePolicy = wakePolicy
     injections = (globals[0].injection, globals[1].injection, globals[2].injection)
     roots = (.passUnretained(globals[0]), .passUnretained(globals[1]), .passUnretained(globals[2]))
@@ -152,7 +152,9 @@ final class Worker: @unchecked Sendable {
   func thread(joinedBy deadline: Nanoseconds?) -> Bool {
     guard let (thread, ended) = running else { return true }
     running = nil
-    if let deadline, !ended.wait(until: deadline) {
+    // Only user code may hold a thread up; one that is merely short of processor time is waited for.
+    while let deadline, !ended.wait(until: max(deadline, monotonicNow() &+ 1_000_000)) {
+      guard isInUserCode else { continue }
       pthread_detach(thread)
       return false
     }
@@ -296,7 +298,7 @@ final class Worker: @unchecked Sendable {
       while left > 0, !local.pointee.isSpent, runOne(level) { left -= 1 }
       if custody.isLeaving { return }
       let now = monotonicNow()
-      charge(level, now &- sliceBegin)
+      shares.charge(level, now &- sliceBegin)
       sliceBegin = now
       if now >= local.pointee.deadline { return }
     }
@@ -345,7 +347,6 @@ final class Worker: @unchecked Sendable {
       }
       if entry.kind != Entry.Kind.empty { return entry }
     }
-    thread.settleIfEmpty(ref)
     return .empty
   }
 
@@ -357,38 +358,8 @@ final class Worker: @unchecked Sendable {
   }
 
   /// The priority with work that has had the least of its share; nil if there is no work.
-  private func chooseLevel() -> Int? {
-    let (high, normal, low) = (hasWork(0), hasWork(1), hasWork(2))
-    if normal, !high, !low { return catchUp(1) }
-    if high, !normal, !low { return catchUp(0) }
-    if low, !normal, !high { return catchUp(2) }
-    guard high || normal || low else { return nil }
-    let used = local.pointee.used
-    var best = -1
-    var least = UInt64.max
-    if high, used.0 < least { (best, least) = (0, used.0) }
-    if normal, used.1 < least { (best, least) = (1, used.1) }
-    if low, used.2 < least { (best, least) = (2, used.2) }
-    return best
-  }
-
-  /// A priority that had no work has no claim to what it did not use.
   @inline(__always)
-  private func catchUp(_ level: Int) -> Int {
-    let used = level == 0 ? local.pointee.used.0 : level == 1 ? local.pointee.used.1 : local.pointee.used.2
-    local.pointee.used = (used, used, used)
-    return level
-  }
-
-  @inline(__always)
-  private func charge(_ level: Int, _ elapsed: Nanoseconds) {
-    // The weights 8 : 4 : 1, as what a nanosecond costs.
-    switch level {
-    case 0: local.pointee.used.0 &+= elapsed
-    case 1: local.pointee.used.1 &+= elapsed &* 2
-    default: local.pointee.used.2 &+= elapsed &* 8
-    }
-  }
+  private func chooseLevel() -> Int? { shares.choose(high: hasWork(0), normal: hasWork(1), low: hasWork(2)) }
 
   /// Whether the worker's thread has freed its lease to run user code.
   var isInUserCode: Bool { isStarted.load(ordering: .relaxed) && lease.roundIfFree != nil }

@@ -92,6 +92,7 @@ private func everySubmissionAccounted(_ context: CheckContext) throws {
         dispatcher.shutdown { reports.append($0) }
         // From here on nothing from outside may get in.
         let late = random.pick(kinds).async { ran.add() }
+        if late.isAccepted { accepted.add() }
         context.expect(late == .refused(.shutDown), "a submission after shutdown had returned was \(late)")
         return
       }

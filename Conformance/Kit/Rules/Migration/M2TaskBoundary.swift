@@ -131,7 +131,7 @@ private func selfPostingMoves(_ context: CheckContext) throws {
     wanderer.post(on: runner)
     wanderer.post(on: runner)
     var random = context.random(nested ? 1 : 0)
-    let moves = context.scaled(1_000, minimum: 60)
+    let moves = context.scaled(400, minimum: 60)
     for number in 1...moves {
       let worker = random.below(4)
       let target: any Queue = worker == 3 ? dispatcher.global() : dispatcher.threadQueues[worker]
@@ -159,7 +159,7 @@ private func ancestorOfBusyTree(_ context: CheckContext) throws {
   var tree = [root]
   for index in 0..<12 { tree.append(try dispatcher.makeSerialQueue(label: "\(index)", target: tree[index / 2])) }
   for queue in tree { wanderer.post(on: queue) }
-  let moves = context.scaled(400, minimum: 40)
+  let moves = context.scaled(200, minimum: 40)
   for number in 1...moves {
     let completed = context.latch()
     wanderer.allowAll()

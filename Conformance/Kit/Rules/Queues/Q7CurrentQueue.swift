@@ -215,9 +215,12 @@ private func manyAssertions(_ context: CheckContext) throws {
   let parent = dispatcher.makeSerialQueue(label: "asserted queue")
   let child = try dispatcher.makeSerialQueue(label: "running queue", target: parent)
   let other = dispatcher.makeSerialQueue(label: "other")
+  let planted = Tally()
   try context.drain(inTask: child) {
     begin()
-    free(malloc(4_711))
+    // Handed to the outside, or the compiler would take the pair out.
+    planted.set(Int(bitPattern: malloc(4_711)))
+    free(UnsafeMutableRawPointer(bitPattern: planted.value))
     for _ in 0..<10_000 {
       child.assertExecuting()
       parent.assertExecuting()

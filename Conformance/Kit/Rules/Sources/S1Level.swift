@@ -47,8 +47,8 @@ private func roomLeftUnused(_ context: CheckContext) throws {
     let source = bench.source(ends.near, .write, on: target.queue)
     // The source is not captured by its name: a handler reaches it through the event.
     source.setEventHandler { event in
+      if enough.count == 1 { event.suspend() }
       enough.signal()
-      if enough.count == 0 { event.suspend() }
     }
     try source.activate()
     try bench.settle(target.queue)

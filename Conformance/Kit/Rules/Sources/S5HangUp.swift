@@ -142,8 +142,8 @@ private func endingsStay(_ context: CheckContext) throws {
       let source = bench.source(descriptor, interest, on: target.queue)
       source.setEventHandler { event in
         let number = told.add()
-        spells[number <= 4 ? 0 : 1].signal()
         if number == 4 || number > 10 { event.suspend() }
+        spells[number <= 4 ? 0 : 1].signal()
       }
       try source.activate()
       let circumstances = "\(ending.name), asked for \(interest), on \(target.name)"

@@ -124,11 +124,15 @@ private func closedWithoutCancel(_ context: CheckContext) throws {
           let new = try Pokable(kind, bench)
           let duplicate = keepsDuplicate ? bench.keep(old.descriptor.duplicate()) : nil
           // It never reads: the number is not its own any more.
-          let source = try bench.activeSource(old.descriptor, on: threads[0]) { event in event.suspend() }
+          let told = context.latch()
+          let source = try bench.activeSource(old.descriptor, on: threads[0]) { event in
+            event.suspend()
+            told.signal()
+          }
           try bench.settle()
           if isPokedBefore {
             old.poke()
-            try context.eventually("the predecessor's event", { source.deliveries == 1 })
+            try told.wait(for: "the predecessor's event")
             source.resume()
           }
           old.descriptor.become(new.descriptor)

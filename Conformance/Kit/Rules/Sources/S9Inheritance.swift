@@ -61,10 +61,13 @@ private func closeOnExec(_ context: CheckContext) throws {
   let internals = openNumbers().subtracting(before)
   context.expect(internals.count >= 3, "a dispatcher with 3 workers opened only \(internals.count) descriptors")
   for number in internals {
+    // The thread sanitizer talks to its symbolizer through pipes; the library has none.
+    let file = Process.link("/proc/self/fd/\(number)") ?? "gone"
+    if Process.isThreadSanitized && file.hasPrefix("pipe:") { continue }
     let flags = fcntl(number, F_GETFD)
     context.expect(
       flags & FD_CLOEXEC != 0,
-      "descriptor \(number) (\(Process.link("/proc/self/fd/\(number)") ?? "gone")) is not close-on-exec")
+      "descriptor \(number) (\(file)) is not close-on-exec")
     context.record("descriptors looked at")
   }
   context.expect(other.shutdownAndWait().isClean, "a dispatcher without work did not end cleanly")

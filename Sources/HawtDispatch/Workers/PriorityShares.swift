@@ -1,0 +1,47 @@
+internal import Synchronization
+
+/// How much of the workers' time each priority has had, so that saturated workers share it about 8 : 4 : 1 (rule Q9).
+///
+/// Weighted nanoseconds, over all workers, as a worker often has only some of the priorities at hand: the others make up
+/// for it. A priority that had no work has no claim to what it did not use, but for a short burst. Relaxed operations:
+/// these are numbers, and order nothing.
+final class PriorityShares: Sendable {
+  /// How far a priority may be behind, in weighted nanoseconds.
+  private static let credit: UInt64 = 16_000_000
+  private let high = Atomic<UInt64>(0)
+  private let normal = Atomic<UInt64>(0)
+  private let low = Atomic<UInt64>(0)
+
+  /// Of the priorities that have work, the one that has had the least of its share; nil if none has work.
+  @inline(__always)
+  func choose(high hasHigh: Bool, normal hasNormal: Bool, low hasLow: Bool) -> Int? {
+    if hasNormal, !hasHigh, !hasLow { return 1 }
+    guard hasHigh || hasNormal || hasLow else { return nil }
+    var best = -1
+    var least = UInt64.max
+    if hasHigh { (best, least) = (0, high.load(ordering: .relaxed)) }
+    let normalUse = normal.load(ordering: .relaxed)
+    if hasNormal, normalUse < least { (best, least) = (1, normalUse) }
+    if hasLow, low.load(ordering: .relaxed) < least { best = 2 }
+    return best
+  }
+
+  /// A priority has had some time.
+  @inline(__always)
+  func charge(_ level: Int, _ elapsed: Nanoseconds) {
+    // The weights 8 : 4 : 1, as what a nanosecond costs.
+    switch level {
+    case 0: raiseOthers(to: high.wrappingAdd(elapsed, ordering: .relaxed).newValue)
+    case 1: raiseOthers(to: normal.wrappingAdd(elapsed &* 2, ordering: .relaxed).newValue)
+    default: raiseOthers(to: low.wrappingAdd(elapsed &* 8, ordering: .relaxed).newValue)
+    }
+  }
+
+  private func raiseOthers(to use: UInt64) {
+    guard use > PriorityShares.credit else { return }
+    let floor = use - PriorityShares.credit
+    if high.load(ordering: .relaxed) < floor { high.store(floor, ordering: .relaxed) }
+    if normal.load(ordering: .relaxed) < floor { normal.store(floor, ordering: .relaxed) }
+    if low.load(ordering: .relaxed) < floor { low.store(floor, ordering: .relaxed) }
+  }
+}
