@@ -135,7 +135,7 @@ final class Shutdown: @unchecked Sendable {
     for worker in dispatcher.workers {
       guard worker.sleep.load(ordering: .sequentiallyConsistent) == Worker.Sleep.sleeping, worker.mailbox.isEmpty
       else { return false }
-      for level in 0..<3 where worker.ring(level).count > 0 { return false }
+      guard worker.ring.count == 0 else { return false }
     }
     for global in dispatcher.globals where global.injection.count > 0 { return false }
     var isEmpty = true
@@ -169,7 +169,7 @@ final class Shutdown: @unchecked Sendable {
   /// - Returns: how many tasks of users were left.
   private func discard(_ dispatcher: DispatcherCore) -> Int {
     var count = 0
-    for worker in dispatcher.workers { count += worker.discardRings() }
+    for worker in dispatcher.workers { count += worker.discardRing() }
     for global in dispatcher.globals { count += global.discardAll() }
     for thread in dispatcher.threads { count += thread.discardAll() }
     // Taken under the topology lock, as a queue that is on its way out must not be referred to without it; let go of

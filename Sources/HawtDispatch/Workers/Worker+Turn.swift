@@ -94,8 +94,7 @@ extension Worker {
   }
 
   private var hasAnythingBeforeSleep: Bool {
-    thread.hasReady || !mailbox.isEmpty || !ring(0).isEmptyBeforeSleep || !ring(1).isEmptyBeforeSleep
-      || !ring(2).isEmptyBeforeSleep
+    thread.hasReady || !mailbox.isEmpty || !ring.isEmptyBeforeSleep
   }
 
   /// Ends the sleep that the worker has announced, if it has; merged: one write for one sleep (rule Q5). Any thread,
@@ -147,8 +146,8 @@ extension Worker {
 
   private func search() -> Bool {
     if !mailbox.isEmpty { drainMailbox() }
-    // Shared entries are taken while this worker still counts as the searcher, so that one entry wakes one worker.
-    for level in 0..<3 where !injection(level).looksEmpty { takeShared(level) }
+    // A shared entry is taken while this worker still counts as the searcher, so that one entry wakes one worker.
+    if !injection(1).looksEmpty { takeShared() }
     if hasWork { return true }
     let workers = dispatcher.workers
     for offset in 1..<max(1, workers.count) where steal(from: workers[(index + offset) % workers.count], all: false) {
@@ -157,28 +156,24 @@ extension Worker {
     return false
   }
 
-  private func takeShared(_ level: Int) {
-    let entry = injection(level).pop()
+  private func takeShared() {
+    let entry = injection(1).pop()
     guard entry.kind != Entry.Kind.empty else { return }
-    if !ring(level).push(entry) { _ = injection(level).push(entry, isOutside: false) }
+    if !ring.push(entry) { _ = injection(1).push(entry, isOutside: false) }
   }
 
-  /// Takes half of a peer's entries of each priority, or all of them.
+  /// Takes half of a peer's entries, or all of them.
   private func steal(from peer: Worker, all: Bool) -> Bool {
     var taken = 0
-    for level in 0..<3 {
-      let count = peer.ring(level).count
-      // The last one is left to its owner, which runs it next, unless the owner is stuck.
-      var left = all ? count : count / 2
-      while left > 0 {
-        let entry = peer.ring(level).pop()
-        if entry.kind == Entry.Kind.empty { break }
-        if !ring(level).push(entry) {
-          _ = injection(level).push(entry, isOutside: false)
-        }
-        taken += 1
-        left -= 1
-      }
+    let count = peer.ring.count
+    // The last one is left to its owner, which runs it next, unless the owner is stuck.
+    var left = all ? count : count / 2
+    while left > 0 {
+      let entry = peer.ring.pop()
+      if entry.kind == Entry.Kind.empty { break }
+      if !ring.push(entry) { _ = injection(1).push(entry, isOutside: false) }
+      taken += 1
+      left -= 1
     }
     if taken > 0 { counters.steals.wrappingAdd(taken, ordering: .relaxed) }
     return taken > 0
