@@ -21,6 +21,9 @@ extension Worker {
       checkPeers()
     } else {
       sleepUntilReady()
+      // Woken to search: done before user code runs, which may take long. As long as one is counted as a searcher,
+      // nobody is woken for what is submitted.
+      if local.pointee.isSearching { _ = findWork() }
     }
     freeLease()
     dispatcher.wakePolicy.workerBegins()
