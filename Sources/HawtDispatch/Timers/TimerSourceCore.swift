@@ -42,7 +42,10 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
   private func place() {
     let now = SourceState(state.load(ordering: .sequentiallyConsistent))
     let wants = now.has(SourceState.active) && !now.has(SourceState.cancelled)
-    let group = target.current.extras.timers(clock)
+    // Kept until its timer is armed, and keeps it: a retarget may let go of it at any moment.
+    let queue = target.current
+    defer { withExtendedLifetime(queue) {} }
+    let group = queue.extras.timers(clock)
     let (old, new) = lock.withLock { () -> ((timer: BeatTimer, group: TimerGroup)?, (BeatTimer, Nanoseconds)?) in
       let old = current
       guard wants, let deadline = firstDeadline else {
@@ -66,6 +69,8 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
   func beat(_ timer: BeatTimer, due now: Nanoseconds, _ worker: WorkerRef?) -> Nanoseconds? {
     let (isDue, next) = lock.withLock { () -> (Bool, Nanoseconds?) in
       guard current?.timer === timer, let deadline = firstDeadline else { return (false, nil) }
+      // Scheduled for later meanwhile: the placement that follows arms the timer that stands for it.
+      guard deadline <= now else { return (false, nil) }
       guard let interval else {
         beats += 1
         firstDeadline = nil

@@ -356,7 +356,7 @@ final class Worker: @unchecked Sendable {
 
   /// The priority with work that has had the least of its share; nil if there is no work.
   @inline(__always)
-  private func chooseLevel() -> (level: Int, isContended: Bool)? { 
+  private func chooseLevel() -> (level: Int, isContended: Bool)? {
     shares.choose(high: !injections.0.looksEmpty, normal: hasDefaultWork, low: !injections.2.looksEmpty)
   }
 
