@@ -69,7 +69,7 @@ public struct Scenario: Sendable {
   /// What the child does. Returning ends the child with exit code 0.
   public let body: @Sendable (CheckContext) throws -> Void
 
-  /// A check of the backend itself.
+  /// A scenario under its name.
   public init(_ name: String, _ body: @escaping @Sendable (CheckContext) throws -> Void) {
     self.name = name
     self.body = body
