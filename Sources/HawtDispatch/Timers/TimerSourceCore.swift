@@ -40,6 +40,11 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
 
   /// Brings the armed timer into line with the schedule and the target. Any thread.
   private func place() {
+    while !placeOnce() {}
+  }
+
+  /// - Returns: false if the target, or whether it wants a timer at all, was changed meanwhile: then once more.
+  private func placeOnce() -> Bool {
     let now = SourceState(state.load(ordering: .sequentiallyConsistent))
     let wants = now.has(SourceState.active) && !now.has(SourceState.cancelled)
     // Kept until its timer is armed, and keeps it: a retarget may let go of it at any moment.
@@ -57,11 +62,13 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
       return (old, (timer, deadline))
     }
     if let old { old.group.disarm(old.timer) }
-    guard let (timer, deadline) = new else { return }
+    guard let (timer, deadline) = new else { return true }
     group.arm(timer, at: deadline)
     // Overtaken meanwhile by another placement, which could not disarm what was not armed yet.
     let isCurrent = lock.withLock { current?.timer === timer }
     if !isCurrent { group.disarm(timer) }
+    let after = SourceState(state.load(ordering: .sequentiallyConsistent))
+    return target.current === queue && after.has(SourceState.cancelled) == now.has(SourceState.cancelled)
   }
 
   /// A beat is due. The group's lock is held.
