@@ -10,6 +10,7 @@ extension Rule {
       Check("timers that throw, among others that are due at once", timersThatThrow),
       Check("a repeating timer that throws goes on", repeatingTimerThatThrows),
       Check("a timer that blocks holds up nothing but its own queue", timerThatBlocks),
+      Check("nor does it while others arm and cancel timers of the queue that is held", armingOnAHeldQueue),
     ])
 }
 
@@ -89,5 +90,40 @@ private func timerThatBlocks(_ context: CheckContext) throws {
     gate.open()
     try all.wait(for: "the timers of the thread that was held by \(blocked.name)")
     context.record("timers beside one that blocked", 43)
+  }
+}
+
+/// Who arms or cancels a timer of a held queue reaches for the poller that the stuck worker would serve. That must not
+/// make the others believe that the worker is back.
+private func armingOnAHeldQueue(_ context: CheckContext) throws {
+  let bench = try context.bench()
+  let held = try bench.dispatcher.makeSerialQueue(label: "held", target: bench.dispatcher.threadQueues[1])
+  for round in 0..<context.scaled(20, minimum: 3) {
+    let gate = context.gate()
+    held.asyncAfter(.milliseconds(1)) { gate.pass() }
+    try gate.waitForArrivals()
+    let isOver = Tally()
+    let armed = Tally()
+    let busybodies = (0..<2).map { _ in
+      Thread {
+        while isOver.value == 0 {
+          // Each is earlier than the one before, so that the poller has to be told.
+          let delay = Duration.seconds(3_000) - .milliseconds(armed.add())
+          held.asyncAfter(delay) { context.fail("a timer of 3,000 s ran") }.cancel()
+        }
+      }
+    }
+    defer {
+      isOver.set(1)
+      for thread in busybodies { thread.join() }
+      gate.open()
+    }
+    for _ in 0..<10 {
+      let fired = context.latch(2)
+      bench.dispatcher.global().asyncAfter(.milliseconds(2)) { fired.signal() }
+      bench.dispatcher.makeSerialQueue(label: "free").asyncAfter(.milliseconds(2)) { fired.signal() }
+      try fired.wait(for: "timers of free queues while a held queue is armed, round \(round)")
+    }
+    context.record("timers beside a held queue that is armed", 20)
   }
 }
