@@ -28,7 +28,7 @@ release := $(scratch)/release
 libraries := HawtDispatch HawtSockets Polling HawtConformance
 sources := Sources Tests Conformance Package.swift
 
-.PHONY: help build demo test test-epoll test-libevent test-both conformance models tsan asan lint format docs examples libevent
+.PHONY: help build demo test test-epoll test-libevent test-both conformance mutants models tsan asan lint format docs examples libevent
 
 help: ## list the targets
 	@echo "make [BACKEND=epoll|libevent] TARGET"
@@ -56,6 +56,9 @@ test-both: libevent
 conformance: $(if $(filter libevent,$(BACKEND)),libevent) ## run every rule of SEMANTICS on every backend built in
 	$(SWIFT) build --product hawt-conformance $(flags)
 	$(scratch)/debug/hawt-conformance
+
+mutants: ## break the production code in each committed way and see that its rule fails
+	TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) Conformance/Broken/run.sh
 
 models: ## check the protocols' models exhaustively with spin
 	Conformance/Models/run.sh

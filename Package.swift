@@ -73,6 +73,9 @@ let package = Package(
       name: "HawtSocketsTests", dependencies: ["HawtDispatch", "HawtSockets", "CLinux"],
       swiftSettings: strict),
     .testTarget(
+      name: "HawtEchoTests", dependencies: ["hawt-echo", "HawtDispatch", "HawtSockets"],
+      swiftSettings: strict),
+    .testTarget(
       name: "ConformanceTests", dependencies: ["HawtConformance", "HawtDispatch", "hawt-conformance"],
       swiftSettings: strict),
   ]

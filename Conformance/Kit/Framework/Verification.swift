@@ -1,3 +1,5 @@
+public import HawtDispatch
+
 /// Runs rules on dispatchers made with one backend, one after the other.
 ///
 /// - Parameters:
@@ -10,6 +12,13 @@ public func verify(
   progress: @escaping @Sendable (RuleResult) -> Void = { _ in }
 ) async -> Report {
   await onThread { verifyAndWait(subject, rules: rules, options: options, progress: progress) }
+}
+
+/// Runs all rules on dispatchers made with anybody's backend.
+public func verify<B: PollingBackend & ~Copyable>(
+  _ type: B.Type, options: Options = Options(), progress: @escaping @Sendable (RuleResult) -> Void = { _ in }
+) async -> Report {
+  await verify(Subject(type), options: options, progress: progress)
 }
 
 /// Runs one rule on one backend: what a test framework calls, once per case.

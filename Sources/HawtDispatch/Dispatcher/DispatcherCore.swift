@@ -136,10 +136,7 @@ final class DispatcherCore: @unchecked Sendable {
     if hasSharedWork { return true }
     guard workers.count > 1 else { return false }
     // A single entry is its owner's; a second is for whoever is free.
-    for worker in workers {
-      for level in 0..<3 where worker.ring(level).count > 1 { return true }
-    }
-    return false
+    return workers.contains { $0.ring.count > 1 }
   }
 
   /// Whether something waits in the queues that all workers share.

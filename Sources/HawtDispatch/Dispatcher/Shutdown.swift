@@ -55,8 +55,8 @@ final class Shutdown: @unchecked Sendable {
 
   private func run(_ dispatcher: DispatcherCore, until deadline: Nanoseconds, droppedTimers timers: Int) {
     unregister(dispatcher)
-    awaitDrained(dispatcher, deadline)
-    let stuck = stopThreads(dispatcher)
+    let isDrained = awaitDrained(dispatcher, deadline)
+    let stuck = stopThreads(dispatcher, mayBeStuck: !isDrained)
     let tasks = discard(dispatcher)
     if tasks > 0 || timers > 0 {
       dispatcher.report(DiscardedWork(tasks: tasks, timers: timers), .discarded, on: nil)
@@ -118,12 +118,13 @@ final class Shutdown: @unchecked Sendable {
     return sources
   }
 
-  private func awaitDrained(_ dispatcher: DispatcherCore, _ deadline: Nanoseconds) {
+  /// - Returns: false if the deadline came first.
+  private func awaitDrained(_ dispatcher: DispatcherCore, _ deadline: Nanoseconds) -> Bool {
     while true {
       progress.lower()
-      if isDrained(dispatcher) { return }
+      if isDrained(dispatcher) { return true }
       // Each worker that goes to sleep raises it; so does a late producer's wake-up, in the end.
-      if !progress.wait(until: deadline) { return }
+      if !progress.wait(until: deadline) { return false }
     }
   }
 
@@ -134,7 +135,7 @@ final class Shutdown: @unchecked Sendable {
     for worker in dispatcher.workers {
       guard worker.sleep.load(ordering: .sequentiallyConsistent) == Worker.Sleep.sleeping, worker.mailbox.isEmpty
       else { return false }
-      for level in 0..<3 where worker.ring(level).count > 0 { return false }
+      guard worker.ring.count == 0 else { return false }
     }
     for global in dispatcher.globals where global.injection.count > 0 { return false }
     var isEmpty = true
@@ -150,13 +151,14 @@ final class Shutdown: @unchecked Sendable {
   }
 
   /// - Returns: the names of the threads that are held by a task.
-  private func stopThreads(_ dispatcher: DispatcherCore) -> [String] {
+  private func stopThreads(_ dispatcher: DispatcherCore, mayBeStuck: Bool) -> [String] {
     for worker in dispatcher.workers {
       worker.custody.beginLeaving()
       worker.poller?.wake()
     }
     var stuck: [String] = []
-    let end = monotonicNow() + Shutdown.grace
+    // When all is drained no user code runs that could hold a thread up.
+    let end = mayBeStuck ? monotonicNow() + Shutdown.grace : nil
     for worker in dispatcher.workers where !worker.thread(joinedBy: end) {
       worker.abandon()
       stuck.append(WorkerThread.name(dispatcher.name, worker.index))
@@ -167,7 +169,7 @@ final class Shutdown: @unchecked Sendable {
   /// - Returns: how many tasks of users were left.
   private func discard(_ dispatcher: DispatcherCore) -> Int {
     var count = 0
-    for worker in dispatcher.workers { count += worker.discardRings() }
+    for worker in dispatcher.workers { count += worker.discardRing() }
     for global in dispatcher.globals { count += global.discardAll() }
     for thread in dispatcher.threads { count += thread.discardAll() }
     // Taken under the topology lock, as a queue that is on its way out must not be referred to without it; let go of

@@ -233,12 +233,14 @@ struct ChunkList: ~Copyable {
     let got = Reservation(word: word)
     let index = Int(headIndex.load(ordering: .relaxed))
     if got.chunk?.bits == chunk.bits, got.index == index {
+      // Before the exchange, as `depth` may be too low for a moment, but never too high.
+      finished.wrappingAdd(1, ordering: .relaxed)
       let (done, _) = tail.compareExchange(
         expected: word, desired: word & ChunkList.closedBit, ordering: .sequentiallyConsistent)
+      if !done { finished.wrappingSubtract(1, ordering: .relaxed) }
       if done {
         head.store(0, ordering: .relaxed)
         headIndex.store(0, ordering: .relaxed)
-        finished.wrappingAdd(1, ordering: .relaxed)
         recycle(chunk, worker: worker)
         return .empty
       }
@@ -256,7 +258,7 @@ struct ChunkList: ~Copyable {
 
   // MARK: Everybody
 
-  /// How many entries wait. A snapshot: exact if nobody pushes or pops meanwhile. Constant time; touches no chunk.
+  /// How many entries wait. A snapshot: exact if nobody pushes or pops meanwhile, never too high. Constant time; touches no chunk.
   var depth: Int {
     let got = Reservation(word: tail.load(ordering: .sequentiallyConsistent))
     guard got.chunk != nil else { return 0 }

@@ -12,7 +12,8 @@ final class GlobalCore: QueueCore, @unchecked Sendable {
 
   override var rootIndex: Int { dispatcher.workers.count + priority.rawValue }
   override var depth: Int {
-    dispatcher.workers.reduce(injection.count) { sum, worker in sum + worker.ring(priority.rawValue).count }
+    guard priority == .default else { return injection.count }
+    return dispatcher.workers.reduce(injection.count) { sum, worker in sum + worker.ring.count }
   }
   override func makeHandle() -> any Queue { GlobalQueue(self) }
 
@@ -34,7 +35,7 @@ final class GlobalCore: QueueCore, @unchecked Sendable {
   @inline(__always)
   private func pushLocally(_ entry: Entry, _ worker: WorkerRef?) -> Bool {
     guard priority == .default, let worker else { return false }
-    return worker.use { $0.pushLocally(entry, level: Priority.default.rawValue) }
+    return worker.use { $0.pushLocally(entry) }
   }
 
   /// Takes every shared entry out, without running it.

@@ -24,7 +24,8 @@ public protocol Queue: AnyObject, Sendable, CustomStringConvertible {
   func async(_ item: WorkItem) -> Submission
 
   /// Submits a task once `delay` has passed on `clock`: never early (rule T1). Zero and negative delays are due at
-  /// once. Any thread; O(log n) in the queue's armed timers.
+  /// once. A task that throws or blocks takes no other timer with it (rule T5). Any thread; O(log n) in the queue's
+  /// armed timers.
   ///
   /// - Parameter leeway: how much later than due the task may be, so that wake-ups can be shared.
   /// - Returns: a handle whose `cancel()` says whether the task will never start (rule T3), and whether the timer

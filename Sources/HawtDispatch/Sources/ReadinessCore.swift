@@ -14,8 +14,8 @@ final class ErrorHandlerBox: HandlerBox, @unchecked Sendable {
 /// A readiness source inside: brings its registration into line with what is desired, and turns reports into entries.
 ///
 /// Level-triggered, disarmed lazily. A report makes the source pending; it stays armed, so that an event costs no
-/// system call but the wait. Only a report that comes while it is pending or suspended disarms it; the end of the
-/// handler, or the resume, arms it again. A handler that ends stamps the source with the wait that is current: a report
+/// system call but the wait. Only a report that comes while it is suspended, or pending while the worker has
+/// nothing else to do, disarms it; the end of the handler, or the resume, arms it again. A handler that ends stamps the source with the wait that is current: a report
 /// of a wait that is no younger may stem from a level that the handler has drained, and is dropped; if it has not, the
 /// level says so again (rules S1, M6).
 final class ReadinessCore: SourceBase, @unchecked Sendable {
@@ -144,7 +144,7 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
 
   /// - Returns: whether it asks for less now.
   @inline(__always)
-  func report(_ ready: Interest, wait: UInt64, on worker: Worker) -> Bool {
+  func report(_ ready: Interest, wait: UInt64, blocked: Bool, on worker: Worker) -> Bool {
     let hit = ready.intersection(interest)
     guard !hit.isEmpty else { return false }
     let (was, changed) = transform { now in
@@ -154,6 +154,8 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
         readiness.store(hit.rawValue, ordering: .relaxed)
         return now.word | SourceState.pending
       }
+      // Pending, and the worker has other work: it is passed over, as the handler is about to run.
+      if !blocked, now.isOpen { return nil }
       return now.has(SourceState.disarmed) ? nil : now.word | SourceState.disarmed
     }
     guard changed else { return false }

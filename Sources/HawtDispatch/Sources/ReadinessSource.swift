@@ -33,7 +33,8 @@ public struct ReadinessEvent: Sendable {
 /// Level-triggered: what the handler leaves undrained fires again, what it drained does not (rule S1). At most one
 /// handler of a source is in flight (rule S2). Any number of sources may share a descriptor (rule S4). A descriptor
 /// may be closed once the cancel handler of its last source has run (rule S7; see
-/// `Dispatcher.whenCancelled(_:on:_:)`). Dropping the last reference cancels the source.
+/// `Dispatcher.whenCancelled(_:on:_:)`). Dropping the last reference cancels the source,
+/// in whatever state it is (rule L2).
 public final class ReadinessSource: Sendable, CustomStringConvertible {
   let core: ReadinessCore
   private let user: UserReference

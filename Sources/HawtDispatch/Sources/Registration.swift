@@ -58,7 +58,7 @@ final class Registration {
   }
 
   /// A wait has found the descriptor ready.
-  func report(_ readiness: Interest, wait: UInt64, on worker: Worker) {
+  func report(_ readiness: Interest, wait: UInt64, blocked: Bool, on worker: Worker) {
     var mustUpdate = false
     var next = first
     while let source = next {
@@ -66,7 +66,7 @@ final class Registration {
         // Read first: the entry that a report pushes may not run before the lease is freed, but costs nothing to
         // assume.
         next = $0.nextOfRegistration
-        if $0.report(readiness, wait: wait, on: worker) { mustUpdate = true }
+        if $0.report(readiness, wait: wait, blocked: blocked, on: worker) { mustUpdate = true }
       }
     }
     if mustUpdate, let poller = worker.poller { update(poller) }

@@ -128,6 +128,12 @@ struct TimerHeap {
     earliest = heap.first?.key.time
   }
 
+  /// Takes every group out; the worker is going.
+  mutating func removeAll() {
+    heap.removeAll { _ in }
+    earliest = nil
+  }
+
   /// Hands every timer that is due at `now` to its queue, each queue's in order.
   mutating func expire(_ now: Nanoseconds, on worker: Worker) {
     while let (key, group) = heap.first, key.time <= now {

@@ -35,9 +35,13 @@ final class Injection: @unchecked Sendable {
   }
 
   /// Takes the oldest entry, or `.empty`.
-  func pop() -> Entry {
-    if looksEmpty { return .empty }
-    return lock.withLock {
+  @inline(__always)
+  func pop() -> Entry { looksEmpty ? .empty : popUnderLock() }
+
+  // Not inlined: the accesses to the array would be checked even where there is nothing.
+  @inline(never)
+  private func popUnderLock() -> Entry {
+    lock.withLock {
       let count = waiting.load(ordering: .relaxed)
       guard count > 0 else { return .empty }
       let entry = entries[begin]

@@ -6,8 +6,9 @@ internal import Synchronization
 /// up for it. A priority that had no work has no claim to what it did not use, but for a short burst. Relaxed
 /// operations: these are numbers, and order nothing.
 final class PriorityShares: Sendable {
-  /// How far a priority may be behind, in weighted nanoseconds.
-  private static let credit: UInt64 = 16_000_000
+  /// How far a priority may be behind, in weighted nanoseconds: some slices of the system's scheduler, which are charged
+  /// to whom they were taken from.
+  private static let credit: UInt64 = 100_000_000
   private let high = Atomic<UInt64>(0)
   private let normal = Atomic<UInt64>(0)
   private let low = Atomic<UInt64>(0)

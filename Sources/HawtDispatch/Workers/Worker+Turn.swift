@@ -7,6 +7,8 @@ internal import Synchronization
 extension Worker {
   /// How long a worker may be in user code before its peers serve its poller (rule Q13).
   static let stuckAfter: Nanoseconds = 1_000_000
+  /// How often a worker with work at hand looks at its poller.
+  static let pollInterval: Nanoseconds = 1_000_000
   /// How long an idle worker sleeps at most while another is in user code.
   static let watchInterval: Nanoseconds = 2_000_000
 
@@ -17,8 +19,13 @@ extension Worker {
     drainMailbox()
     expireTimers()
     if findWork() {
-      poll(.now, by: self)
-      checkPeers()
+      let now = monotonicNow()
+      // With work at hand, a look at the poller now and then is enough (rule Q4); each one passes over what is pending.
+      if now &- local.pointee.lastPoll >= Worker.pollInterval {
+        local.pointee.lastPoll = now
+        poll(.now, by: self)
+      }
+      checkPeers(now)
     } else {
       sleepUntilReady()
     }
@@ -37,14 +44,15 @@ extension Worker {
     do { try poller.wait(mode) } catch {
       fatalError("dispatcher '\(dispatcher.name)', worker \(index): the poller is beyond use: \(error)")
     }
-    deliver(poller)
+    deliver(poller, blocked: mode == .untilReady)
     if poller.alarmRang { dispatcher.watch.rang(of: self, by: server) }
   }
 
-  private func deliver(_ poller: Poller) {
+  /// - Parameter blocked: whether the wait was one that goes on for ever if nothing is ready.
+  private func deliver(_ poller: Poller, blocked: Bool) {
     let number = poller.waitNumber
     for ready in poller.ready where !ready.readiness.isEmpty {
-      Registration.from(context: ready.context).report(ready.readiness, wait: number, on: self)
+      Registration.from(context: ready.context).report(ready.readiness, wait: number, blocked: blocked, on: self)
     }
     if poller.hasFailures {
       for failure in poller.takeFailures() {
@@ -82,12 +90,11 @@ extension Worker {
     let woken = sleep.exchange(Sleep.awake, ordering: .sequentiallyConsistent)
     if woken == Sleep.notifiedToSearch { local.pointee.isSearching = true }
     expireTimers()
-    checkPeers()
+    checkPeers(monotonicNow())
   }
 
   private var hasAnythingBeforeSleep: Bool {
-    thread.hasReady || !mailbox.isEmpty || !ring(0).isEmptyBeforeSleep || !ring(1).isEmptyBeforeSleep
-      || !ring(2).isEmptyBeforeSleep
+    thread.hasReady || !mailbox.isEmpty || !ring.isEmptyBeforeSleep
   }
 
   /// Ends the sleep that the worker has announced, if it has; merged: one write for one sleep (rule Q5). Any thread,
@@ -139,8 +146,8 @@ extension Worker {
 
   private func search() -> Bool {
     if !mailbox.isEmpty { drainMailbox() }
-    // Shared entries are taken while this worker still counts as the searcher, so that one entry wakes one worker.
-    for level in 0..<3 where !injection(level).looksEmpty { takeShared(level) }
+    // A shared entry is taken while this worker still counts as the searcher, so that one entry wakes one worker.
+    if !injection(1).looksEmpty { takeShared() }
     if hasWork { return true }
     let workers = dispatcher.workers
     for offset in 1..<max(1, workers.count) where steal(from: workers[(index + offset) % workers.count], all: false) {
@@ -149,28 +156,24 @@ extension Worker {
     return false
   }
 
-  private func takeShared(_ level: Int) {
-    let entry = injection(level).pop()
+  private func takeShared() {
+    let entry = injection(1).pop()
     guard entry.kind != Entry.Kind.empty else { return }
-    if !ring(level).push(entry) { _ = injection(level).push(entry, isOutside: false) }
+    if !ring.push(entry) { _ = injection(1).push(entry, isOutside: false) }
   }
 
-  /// Takes half of a peer's entries of each priority, or all of them.
+  /// Takes half of a peer's entries, or all of them.
   private func steal(from peer: Worker, all: Bool) -> Bool {
     var taken = 0
-    for level in 0..<3 {
-      let count = peer.ring(level).count
-      // The last one is left to its owner, which runs it next, unless the owner is stuck.
-      var left = all ? count : count / 2
-      while left > 0 {
-        let entry = peer.ring(level).pop()
-        if entry.kind == Entry.Kind.empty { break }
-        if !ring(level).push(entry) {
-          _ = injection(level).push(entry, isOutside: false)
-        }
-        taken += 1
-        left -= 1
-      }
+    let count = peer.ring.count
+    // The last one is left to its owner, which runs it next, unless the owner is stuck.
+    var left = all ? count : count / 2
+    while left > 0 {
+      let entry = peer.ring.pop()
+      if entry.kind == Entry.Kind.empty { break }
+      if !ring.push(entry) { _ = injection(1).push(entry, isOutside: false) }
+      taken += 1
+      left -= 1
     }
     if taken > 0 { counters.steals.wrappingAdd(taken, ordering: .relaxed) }
     return taken > 0
@@ -179,11 +182,9 @@ extension Worker {
   // MARK: Stuck peers (rule Q13)
 
   /// Serves the pollers, timers and run queues of peers that are stuck in a task. Under the worker's own lease.
-  private func checkPeers() {
+  private func checkPeers(_ now: Nanoseconds) {
     let workers = dispatcher.workers
-    guard workers.count > 1 else { return }
-    let now = monotonicNow()
-    guard now &- local.pointee.lastPeerCheck >= Worker.stuckAfter else { return }
+    guard workers.count > 1, now &- local.pointee.lastPeerCheck >= Worker.stuckAfter else { return }
     local.pointee.lastPeerCheck = now
     for peer in workers where peer !== self && peer.isStuck(now) { serve(peer) }
   }

@@ -57,12 +57,15 @@ final class Worker: @unchecked Sendable {
     /// Where the next entry of default priority is looked for first, so that none of the three places starves.
     var turnOfPlace: UInt8 = 0
     var lastPeerCheck: Nanoseconds = 0
+    var lastPoll: Nanoseconds = 0
   }
 
   private let owner = OwnerReference()
   let index: Int
   /// The queue of this worker; outlives it (rule L4).
   unowned(unsafe) let thread: ThreadCore
+  /// The same, for what is done per task: without a reference count.
+  private let ownQueue: Unmanaged<ThreadCore>
   let local: UnsafeMutablePointer<Local>
   let sleep = Atomic<UInt8>(Sleep.awake)
   /// Set when a queue that runs here was retargeted or suspended: drains look at it before each task.
@@ -75,7 +78,8 @@ final class Worker: @unchecked Sendable {
   let busySince = Atomic<Nanoseconds>(0)
   /// Whether a thread calls `turn`.
   let isStarted = Atomic<Bool>(false)
-  private let rings: (RunRing, RunRing, RunRing)
+  /// The own run queue, of default priority.
+  let ring = RunRing()
   /// What is asked often, taken from the dispatcher once.
   let wakePolicy: WakePolicy
   private let shares: PriorityShares
@@ -93,6 +97,7 @@ final class Worker: @unchecked Sendable {
 
   init(thread: ThreadCore, globals: [GlobalCore], wakePolicy: WakePolicy, shares: PriorityShares, settings: Settings) {
     self.thread = thread
+    ownQueue = .passUnretained(thread)
     self.shares = shares
     self.wakePolicy = wakePolicy
     injections = (globals[0].injection, globals[1].injection, globals[2].injection)
@@ -103,11 +108,12 @@ final class Worker: @unchecked Sendable {
     local = .allocate(capacity: 1)
     let frames = UnsafeMutablePointer<Unmanaged<QueueCore>>.allocate(capacity: Topology.maximumDepth * 4)
     local.initialize(to: Local(frames: frames))
-    rings = (RunRing(), RunRing(), RunRing())
     timers = (TimerHeap(), TimerHeap())
   }
 
   deinit {
+    timers.continuous.removeAll()
+    timers.suspending.removeAll()
     local.pointee.frames.deallocate()
     local.deinitialize(count: 1)
     local.deallocate()
@@ -133,11 +139,6 @@ final class Worker: @unchecked Sendable {
   @inline(__always) var ref: WorkerRef { WorkerRef(self) }
 
   @inline(__always)
-  func ring(_ level: Int) -> RunRing {
-    level == 1 ? rings.1 : level == 0 ? rings.0 : rings.2
-  }
-
-  @inline(__always)
   func injection(_ level: Int) -> Injection {
     level == 1 ? injections.1 : level == 0 ? injections.0 : injections.2
   }
@@ -153,10 +154,12 @@ final class Worker: @unchecked Sendable {
     guard let (thread, ended) = running else { return true }
     running = nil
     // Only user code may hold a thread up; one that is merely short of processor time is waited for.
-    while let deadline, !ended.wait(until: max(deadline, monotonicNow() &+ 1_000_000)) {
-      guard isInUserCode else { continue }
-      pthread_detach(thread)
-      return false
+    if let deadline, !ended.wait(until: deadline) {
+      // Only user code may hold a thread up; one that is merely short of processor time is waited for.
+      guard !isInUserCode else {
+        pthread_detach(thread)
+        return false
+      }
     }
     pthread_join(thread, nil)
     return true
@@ -222,18 +225,15 @@ final class Worker: @unchecked Sendable {
     interrupt()
   }
 
-  /// Takes the entries of the run queues out, without running them. Any thread, after the worker's own has ended.
+  /// Takes the entries of the run queue out, without running them. Any thread, after the worker's own has ended.
   /// - Returns: how many were users' tasks.
-  func discardRings() -> Int {
+  func discardRing() -> Int {
     var count = 0
-    for level in 0..<3 {
-      while true {
-        let entry = ring(level).pop()
-        if entry.kind == Entry.Kind.empty { break }
-        if entry.discard() { count += 1 }
-      }
+    while true {
+      let entry = ring.pop()
+      if entry.kind == Entry.Kind.empty { return count }
+      if entry.discard() { count += 1 }
     }
-    return count
   }
 
   /// Runs an entry and consumes it.
@@ -276,8 +276,7 @@ final class Worker: @unchecked Sendable {
 
   /// Appends to the worker's own run queue; on its own thread. False if it is full.
   @inline(__always)
-  func pushLocally(_ entry: Entry, level: Int) -> Bool {
-    let ring = ring(level)
+  func pushLocally(_ entry: Entry) -> Bool {
     // The ring of a thread that is on its way out is emptied by others.
     guard !custody.isLeaving, ring.push(entry) else { return false }
     // One entry is run next by this worker itself; a second is worth a peer's waking up.
@@ -315,8 +314,7 @@ final class Worker: @unchecked Sendable {
     if level == 1 {
       entry = nextOfDefaultPriority(&root)
     } else {
-      entry = ring(level).pop()
-      if entry.kind == Entry.Kind.empty { entry = injection(level).pop() }
+      entry = level == 0 ? injections.0.pop() : injections.2.pop()
     }
     custody.leave()
     guard entry.kind != Entry.Kind.empty else { return false }
@@ -334,13 +332,13 @@ final class Worker: @unchecked Sendable {
       switch local.pointee.turnOfPlace {
       case 0:
         local.pointee.turnOfPlace = 1
-        if thread.hasReady {
-          entry = thread.pop(ref)
-          if entry.kind != Entry.Kind.empty { root = .passUnretained(thread) }
+        if ownQueue._withUnsafeGuaranteedRef({ $0.hasReady }) {
+          entry = ownQueue._withUnsafeGuaranteedRef { $0.pop(ref) }
+          if entry.kind != Entry.Kind.empty { root = .fromOpaque(ownQueue.toOpaque()) }
         }
       case 1:
         local.pointee.turnOfPlace = 2
-        entry = ring(1).pop()
+        entry = ring.pop()
       default:
         local.pointee.turnOfPlace = 0
         entry = injections.1.pop()
@@ -353,17 +351,19 @@ final class Worker: @unchecked Sendable {
   // MARK: Priorities (rule Q9)
 
   @inline(__always)
-  private func hasWork(_ level: Int) -> Bool {
-    ring(level).count > 0 || !injection(level).looksEmpty || (level == 1 && thread.hasReady)
+  private var hasDefaultWork: Bool {
+    ring.count > 0 || !injections.1.looksEmpty || ownQueue._withUnsafeGuaranteedRef { $0.hasReady }
   }
 
   /// The priority with work that has had the least of its share; nil if there is no work.
   @inline(__always)
-  private func chooseLevel() -> Int? { shares.choose(high: hasWork(0), normal: hasWork(1), low: hasWork(2)) }
+  private func chooseLevel() -> Int? { 
+    shares.choose(high: !injections.0.looksEmpty, normal: hasDefaultWork, low: !injections.2.looksEmpty)
+  }
 
   /// Whether the worker's thread has freed its lease to run user code.
   var isInUserCode: Bool { isStarted.load(ordering: .relaxed) && lease.roundIfFree != nil }
 
   /// Whether this worker could run something now.
-  var hasWork: Bool { hasWork(1) || hasWork(0) || hasWork(2) }
+  var hasWork: Bool { hasDefaultWork || !injections.0.looksEmpty || !injections.2.looksEmpty }
 }

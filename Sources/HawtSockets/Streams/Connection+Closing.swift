@@ -35,19 +35,20 @@ extension Connection {
     guard phase == .open else { return }
     phase = .finishing
     hold(.finishing)
-    self.lingering = lingering
-    if pending.isEmpty { allIsWritten() }
+    if lingering > .zero { extras.lingering = lingering }
+    if pendingBytes == 0 { allIsWritten() }
   }
 
   /// The last byte is with the kernel: say so, and wait for the peer unless it has finished already.
   func allIsWritten() {
+    let lingering = existingExtras?.lingering ?? .zero
     guard !readHolds.contains(.endOfStream), lingering > .zero, system.finishWriting(descriptor) == 0 else {
       return close(.finished)
     }
     phase = .lingering
     let handle = queue.asyncAfter(lingering) { [self] in close(.finished) }
     guard handle.submission.isAccepted else { return close(.finished) }
-    timer = handle
+    extras.timer = handle
     discardInput()
   }
 
@@ -71,13 +72,13 @@ extension Connection {
   func close(_ reason: CloseReason) {
     guard phase != .closed else { return }
     phase = .closed
-    timer?.cancel()
+    existingExtras?.timer?.cancel()
     let sources = [readSource, writeSource].compactMap { $0 }
     let closeHandler = closeHandler
     // What the user's handlers hold may hold the connection: let go of all of it.
-    (readSource, writeSource, timer) = (nil, nil, nil)
-    (readHandler, drainHandler, self.closeHandler) = (nil, nil, nil)
-    pending.removeAll()
+    (readSource, writeSource) = (nil, nil)
+    (readHandler, self.closeHandler) = (nil, nil)
+    dropExtras()
     HawtSockets.close(descriptor, of: system, watchedBy: sources, on: queue) {
       if let closeHandler { return try closeHandler(reason) }
       if case .failed(let error as SocketError) = reason, case .registration = error { throw error }

@@ -40,12 +40,12 @@ extension Connection {
     }
     let connection = Connection(socket, on: queue, peer: address, options: options, phase: .connecting)
     // While it connects, the close handler is the way in which every failure reaches the caller.
-    connection.connectHandler = handler
+    connection.extras.connectHandler = handler
     connection.closeHandler = { reason in
       if case .failed(let error as SocketError) = reason { try handler(.failure(error)) }
     }
     guard result != 0 else { return connection.isConnected() }
-    connection.timer = queue.asyncAfter(timeout) {
+    connection.extras.timer = queue.asyncAfter(timeout) {
       connection.giveUpConnecting(after: timeout)
     }
     // A refusal has closed the connection, and so has told the handler.
@@ -68,12 +68,11 @@ extension Connection {
   }
 
   private func isConnected() {
-    timer?.cancel()
-    timer = nil
+    extras.timer?.cancel()
+    let handler = extras.connectHandler
+    dropExtras()
     phase = .open
     closeHandler = nil
-    let handler = connectHandler
-    connectHandler = nil
     do { try handler?(.success(self)) } catch { close(.failed(error)) }
   }
 }

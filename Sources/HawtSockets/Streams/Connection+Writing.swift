@@ -5,7 +5,7 @@ extension Connection {
   /// How many bytes wait because the peer has not taken them yet. On the queue.
   public var pendingBytes: Int {
     queue.assertExecuting()
-    return pending.count
+    return existingExtras?.pending.count ?? 0
   }
 
   /// Sets what runs on the queue when, after more than `waterMarks.high` bytes were pending, no more than
@@ -13,7 +13,7 @@ extension Connection {
   public func setDrainHandler(_ handler: @escaping @Sendable (Connection) throws -> Void) {
     queue.assertExecuting()
     guard phase == .open else { return }
-    drainHandler = handler
+    extras.drainHandler = handler
   }
 
   /// Writes, without blocking: what the kernel takes at once with one system call; the rest is copied and follows in
@@ -28,12 +28,13 @@ extension Connection {
     guard phase == .open else { throw .closed(subject: description) }
     guard !bytes.isEmpty else { return }
     var taken = 0
-    if pending.isEmpty {
+    if existingExtras?.pending.isEmpty ?? true {
       taken = try writeOnce(bytes)
       if taken == bytes.count { return }
     }
-    pending.append(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
-    if pending.count > options.waterMarks.high, !isAboveHighWater {
+    let extras = extras
+    extras.pending.append(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
+    if extras.pending.count > options.waterMarks.high, !isAboveHighWater {
       isAboveHighWater = true
       if options.pausesReadsWhileWriting { hold(.backPressure) }
     }
@@ -52,18 +53,18 @@ extension Connection {
 
   /// Runs when the kernel takes more: one system call, for all that it takes.
   func continueWriting() throws {
-    guard !pending.isEmpty else { return }
+    guard let extras = existingExtras, !extras.pending.isEmpty else { return }
     do {
-      let taken = try writeOnce(pending.bytes)
-      pending.consume(taken)
-      if pending.isEmpty {
+      let taken = try writeOnce(extras.pending.bytes)
+      extras.pending.consume(taken)
+      if extras.pending.isEmpty {
         try setWriteSource(armed: false)
         if phase == .finishing { return allIsWritten() }
       }
-      guard isAboveHighWater, pending.count <= options.waterMarks.low else { return }
+      guard isAboveHighWater, extras.pending.count <= options.waterMarks.low else { return }
       isAboveHighWater = false
       release(.backPressure)
-      try drainHandler?(self)
+      try extras.drainHandler?(self)
     } catch {
       try handlerFailed(error)
     }

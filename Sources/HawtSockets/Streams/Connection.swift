@@ -41,15 +41,10 @@ public final class Connection: @unchecked Sendable {
   @exclusivity(unchecked) var isWriteSourceArmed = false
   @exclusivity(unchecked) var readSource: ReadinessSource?
   @exclusivity(unchecked) var writeSource: ReadinessSource?
-  @exclusivity(unchecked) var pending = PendingBytes()
   /// Kept here until `activate()` hands it to the source.
   @exclusivity(unchecked) var readHandler: (@Sendable (Connection) throws -> Void)?
-  @exclusivity(unchecked) var drainHandler: (@Sendable (Connection) throws -> Void)?
-  @exclusivity(unchecked) var connectHandler: (@Sendable (Result<Connection, SocketError>) throws -> Void)?
   @exclusivity(unchecked) var closeHandler: (@Sendable (CloseReason) throws -> Void)?
-  /// What ends connecting or lingering if the peer does not, and how long lingering may take.
-  @exclusivity(unchecked) var timer: TimerHandle?
-  @exclusivity(unchecked) var lingering: Duration = .zero
+  @exclusivity(unchecked) private(set) var existingExtras: Extras?
 
   /// Where a connection is in its life; see the picture above.
   enum Phase: UInt8 {
@@ -61,6 +56,16 @@ public final class Connection: @unchecked Sendable {
     /// All is written and the peer was told; what it still sends is discarded until it has finished too.
     case lingering
     case closed
+  }
+
+  /// What most connections never need, or not for long: an idle one is smaller without it.
+  final class Extras {
+    var pending = PendingBytes()
+    var drainHandler: (@Sendable (Connection) throws -> Void)?
+    var connectHandler: (@Sendable (Result<Connection, SocketError>) throws -> Void)?
+    /// What ends connecting or lingering if the peer does not, and how long lingering may take.
+    var timer: TimerHandle?
+    var lingering: Duration = .zero
   }
 
   /// Why the read source is suspended, the user's suspensions apart.
@@ -100,6 +105,16 @@ public final class Connection: @unchecked Sendable {
     system = owned.system
     descriptor = owned.release()
   }
+
+  /// Made at the first need.
+  var extras: Extras {
+    if let existingExtras { return existingExtras }
+    let made = Extras()
+    existingExtras = made
+    return made
+  }
+
+  func dropExtras() { existingExtras = nil }
 
   /// Handlers of active sources hold the connection, so nothing watches the descriptor any more when this runs.
   deinit {

@@ -33,6 +33,7 @@ struct LatencyHistogram {
     let group = bin / subBins
     guard group > 0 else { return UInt64(bin) }
     let mantissa = UInt64(bin % subBins + subBins)
-    return ((mantissa + 1) << UInt64(group - 1)) - 1
+    // The last bin ends at the end of all numbers: its upper end wraps to 0, and 0 - 1 is right.
+    return ((mantissa + 1) << UInt64(group - 1)) &- 1
   }
 }

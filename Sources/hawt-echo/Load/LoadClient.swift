@@ -4,9 +4,6 @@ import HawtSockets
 
 /// A closed-loop client on plain epoll and one thread: what checks the library must not rest on it.
 final class LoadClient {
-  /// How long answers may still come after the time is up, before they count as lost.
-  private static let grace: UInt64 = 2_000_000_000
-
   private let size: Int
   private let poller: CInt
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
@@ -31,17 +28,19 @@ final class LoadClient {
     buffer.deallocate()
   }
 
-  func run(seconds: Double) throws -> LoadReport {
+  /// - Parameter grace: how long answers may still come after the time is up, before they count as lost.
+  func run(seconds: Double, grace: Double = 2) throws -> LoadReport {
     let begin = Self.now()
     let end = begin + UInt64(seconds * 1e9)
+    let last = end + UInt64(grace * 1e9)
     for index in connections.indices {
       busy += 1
       handle(connections[index].start(size: size, now: Self.now(), using: buffer), index, end)
     }
     var events = [epoll_event](repeating: epoll_event(), count: 256)
     var time = Self.now()
-    while busy > 0 && time < end + Self.grace {
-      let limit = time < end ? end : end + Self.grace
+    while busy > 0 && time < last {
+      let limit = time < end ? end : last
       let count = epoll_wait(poller, &events, CInt(events.count), CInt((limit - time) / 1_000_000 + 1))
       guard count >= 0 || errno == EINTR else {
         throw SocketError.system(.read, subject: "the poller", errno: errno)

@@ -11,6 +11,7 @@ extension Rule {
       Check("bytes left unread are told again, to every kind of target", bytesLeftUnread),
       Check("room left unused is told again", roomLeftUnused),
       Check("what arrives while the handler ends is not lost", arrivalDuringHandler),
+      Check("a level that is reported while its handler is held is told again", reportedWhileHeld),
       Check("random reads: every event has bytes, every byte is read", randomReads),
     ])
 }
@@ -92,6 +93,41 @@ private func arrivalDuringHandler(_ context: CheckContext) throws {
       received.all == (0...gates.count).map { .bytes([UInt8($0)]) },
       "on \(target.name), bytes that came while the handler ran were seen as \(received.all)")
     context.record("arrivals during a handler", gates.count)
+    try bench.cancelAndWait(source)
+  }
+}
+
+/// The poller sees the level again while the handler runs, and must come back to it when the handler has ended.
+private func reportedWhileHeld(_ context: CheckContext) throws {
+  let bench = try context.bench(workers: 3)
+  for target in try bench.targets() {
+    let ends = try bench.ends()
+    let gate = context.gate()
+    let place = context.recorder(of: Int.self)
+    let received = context.recorder(of: Received.self)
+    let source = try bench.activeSource(ends.near, on: target.queue) { _ in
+      place.append(Dispatcher.currentThreadQueue?.worker ?? -1)
+      if place.count == 1 { gate.pass() }
+      received.append(ends.near.receive(1))
+    }
+    for round in 0..<3 {
+      ends.far.send([UInt8(2 * round), UInt8(2 * round + 1)])
+      if round == 0 {
+        try gate.waitForArrivals()
+        // All other workers look at their pollers, and then, as the first is stuck by now, at that one's.
+        for _ in 0..<5 {
+          try bench.settle(except: place.all[0])
+          context.pause(.milliseconds(2))
+        }
+        context.expect(received.count == 0 && place.count == 1, "on \(target.name), a second handler began")
+        gate.open()
+      }
+      try received.wait(forCount: 2 * round + 2, of: "both bytes of round \(round) on \(target.name)")
+    }
+    try bench.settle(target.queue)
+    context.expect(
+      received.all == (0..<6).map { .bytes([UInt8($0)]) }, "on \(target.name), the bytes were seen as \(received.all)")
+    context.record("levels reported while a handler was held")
     try bench.cancelAndWait(source)
   }
 }

@@ -11,6 +11,7 @@ extension Rule {
     whereToLook: ["Sources/HawtDispatch/Timers", "Sources/Polling/Devices/DeadlineTimer.swift"],
     checks: [
       Check("beats keep phase, never early", beatsKeepPhase),
+      Check("phase is kept when beats are late", lateBeatsKeepPhase),
       Check("beats that are missed come as one, which says how many", missedBeats),
       Check("beats that fall due while suspended come as one on resume", suspendedBeats),
       Check("a single beat is single", singleBeat),
@@ -66,8 +67,40 @@ private func beatsKeepPhase(_ context: CheckContext) throws {
   }
 }
 
+/// The only worker is busy when every other beat is due. A timer that counted its interval from when it was late, and not
+/// from when it was due, would lose that time each time.
+private func lateBeatsKeepPhase(_ context: CheckContext) throws {
+  let bench = try context.bench(workers: 1)
+  let thread = bench.dispatcher.threadQueues[0]
+  let interval: Int64 = 10_000_000
+  for target in try bench.targets() {
+    let seen = context.recorder(of: Beat.self)
+    let total = Tally()
+    let source = bench.dispatcher.makeTimerSource(target: target.queue) { event in
+      seen.append(Beat(beats: event.beats, at: TimerClock.continuous.now.nanoseconds))
+      if total.add(event.beats) < 14 { thread.asyncAfter(.milliseconds(9)) { spin(.milliseconds(7)) } }
+    }
+    try source.activate()
+    source.schedule(after: .nanoseconds(interval), repeating: .nanoseconds(interval))
+    let latest = TimerClock.continuous.now.nanoseconds + interval
+    try context.eventually("14 beats on \(target.name)", { total.value >= 14 })
+    source.cancel()
+    try bench.settle(target.queue)
+    let all = seen.all
+    let beats = Int64(all.reduce(0) { $0 + $1.beats })
+    let fitting = ((all.last?.at ?? latest) - latest) / interval + 1
+    context.expect(
+      beats >= fitting - 1, "on \(target.name), \(beats) beats came where \(fitting) were due: phase is lost when they are late")
+    context.record("beats, half of them late", Int(beats))
+  }
+}
+
 private func missedBeats(_ context: CheckContext) throws {
-  let bench = try context.bench()
+  // With a peer, somebody counts while the handler is held; without, the worker finds out when it comes back.
+  for workers in [1, 2] { try missedBeats(context, try context.bench(workers: workers)) }
+}
+
+private func missedBeats(_ context: CheckContext, _ bench: Bench) throws {
   for target in try bench.targets() {
     let interval = Duration.milliseconds(2)
     let seen = context.recorder(of: Int.self)
