@@ -1,7 +1,9 @@
 /// Why a check gave up.
 public struct CheckFailure: Error, Sendable, CustomStringConvertible {
+  /// What was wrong.
   public let description: String
 
+  /// A failure with its reason.
   public init(_ description: String) { self.description = description }
 }
 

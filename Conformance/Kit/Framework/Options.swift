@@ -11,6 +11,7 @@ public struct Options: Sendable {
   /// The executable that runs scenarios (see `runScenarioIfAsked`); nil: found by the kit.
   public var scenarioExecutable: String?
 
+  /// Every option may be left out.
   public init(
     seed: UInt64? = nil, scale: Double? = nil, patience: Duration = .seconds(60), countsDescriptors: Bool = false,
     scenarioExecutable: String? = nil

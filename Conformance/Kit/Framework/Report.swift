@@ -1,17 +1,21 @@
 /// What became of one rule.
 public struct RuleResult: Sendable {
+  /// How a rule came out.
   public enum Status: Sendable, Hashable {
     case passed, failed
     /// Not looked at, for the reason given.
     case skipped(String)
   }
 
+  /// The rule.
   public let rule: Rule
+  /// How it came out.
   public let status: Status
   /// What was seen, one phrase each.
   public let evidence: [String]
   /// What was wrong, one sentence each.
   public let failures: [String]
+  /// How long its checks took.
   public let duration: Duration
   /// The command that does the same again.
   public let replay: String
@@ -38,12 +42,18 @@ public struct RuleResult: Sendable {
 
 /// What a verification found.
 public struct Report: Sendable, CustomStringConvertible {
+  /// What was verified.
   public let subject: Subject
+  /// The seed that repeats the run.
   public let seed: UInt64
+  /// A result for each rule, in the order of the catalogue.
   public let results: [RuleResult]
 
+  /// How many rules held.
   public var passed: Int { results.count { $0.status == .passed } }
+  /// How many were broken.
   public var failed: Int { results.count { $0.status == .failed } }
+  /// How many were not looked at.
   public var skipped: Int { results.count - passed - failed }
   /// Whether every rule that was looked at holds.
   public var isConforming: Bool { failed == 0 }
@@ -53,5 +63,6 @@ public struct Report: Sendable, CustomStringConvertible {
     "conformance: \(subject.name): \(results.count) rules, \(passed) passed, \(failed) failed, \(skipped) skipped"
   }
 
+  /// A line for each rule, and the summary.
   public var description: String { (results.map(\.text) + [summary]).joined(separator: "\n") }
 }

@@ -17,6 +17,7 @@ public struct Rule: Sendable {
   /// What must run in a process of its own, because it traps, forks, or measures the whole process.
   public let scenarios: [Scenario]
 
+  /// States a rule, with the checks that show it.
   public init(
     _ id: String, _ title: String, level: RuleLevel = .must, why: String, whereToLook: [String], checks: [Check],
     scenarios: [Scenario] = []
@@ -54,6 +55,7 @@ public struct Check: Sendable {
   /// evidence.
   public let body: @Sendable (CheckContext) throws -> Void
 
+  /// A check of dispatchers made with the backend.
   public init(_ name: String, _ body: @escaping @Sendable (CheckContext) throws -> Void) {
     self.name = name
     self.body = body
@@ -67,6 +69,7 @@ public struct Scenario: Sendable {
   /// What the child does. Returning ends the child with exit code 0.
   public let body: @Sendable (CheckContext) throws -> Void
 
+  /// A scenario under its name.
   public init(_ name: String, _ body: @escaping @Sendable (CheckContext) throws -> Void) {
     self.name = name
     self.body = body

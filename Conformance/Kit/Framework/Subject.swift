@@ -25,6 +25,7 @@ public struct Subject: Sendable, CustomStringConvertible {
     laboratory = Laboratory(type)
   }
 
+  /// The name of the backend.
   public var description: String { name }
 
   /// The backends that this build of the library contains.

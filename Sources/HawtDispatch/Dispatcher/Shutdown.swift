@@ -16,6 +16,8 @@ final class Shutdown: @unchecked Sendable {
   let lock = Lock()
   private var completions: [@Sendable (ShutdownReport) -> Void] = []
   private let progress = Signal()
+  /// Held while what is left is discarded: lists have one consumer.
+  private let discarding = Lock()
 
   /// How long a thread that is on its way out may take before it counts as held by a task.
   private static let grace: Nanoseconds = 100_000_000
@@ -35,7 +37,7 @@ final class Shutdown: @unchecked Sendable {
     switch next {
     case .join: return
     // The last user has gone after the end: nobody will start it again.
-    case .discard: _ = discard(dispatcher)
+    case .discard: discardIfAbandoned(dispatcher)
     case .answer:
       Coordinator.start {
         self.answer(dispatcher, ShutdownReport(discardedTasks: 0, droppedTimers: 0, stuckThreads: []))
@@ -72,7 +74,15 @@ final class Shutdown: @unchecked Sendable {
     }
     for completion in due { completion(report) }
     // The last user may have gone meanwhile: what its sources left is nobody's any more.
-    if !dispatcher.hasUsers { _ = discard(dispatcher) }
+    discardIfAbandoned(dispatcher)
+  }
+
+  /// Lets go of what is left in a stopped dispatcher that nobody can start again. One that was started by a completion
+  /// has workers, or a shutdown of its own, to see to it.
+  private func discardIfAbandoned(_ dispatcher: DispatcherCore) {
+    discarding.withLock {
+      if dispatcher.isStopped, !dispatcher.hasUsers { _ = discard(dispatcher) }
+    }
   }
 
   // MARK: Steps
@@ -191,6 +201,9 @@ final class Shutdown: @unchecked Sendable {
       guard dispatcher.isStopped else { throw .running(dispatcher: dispatcher.name) }
       for worker in dispatcher.workers where worker.custody.isAbandoned { dispatcher.replace(worker) }
       for worker in dispatcher.workers { worker.prepareToStart() }
+      try dispatcher.start()
+      // Only now: a queue that is made before the phase changes is closed, and opened here; a start that fails leaves
+      // everything closed.
       for global in dispatcher.globals { global.injection.reopen() }
       dispatcher.topology.forEachQueue { queue in
         switch queue {
@@ -199,12 +212,8 @@ final class Shutdown: @unchecked Sendable {
         default: break
         }
       }
-      try dispatcher.start()
     }
-    for source in sources(of: dispatcher) {
-      source.restarted()
-      source.requestReconcile(nil)
-    }
+    for source in sources(of: dispatcher) { source.revive() }
   }
 }
 

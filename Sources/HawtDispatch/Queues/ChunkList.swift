@@ -232,7 +232,9 @@ struct ChunkList: ~Copyable {
     let word = tail.load(ordering: .relaxed)
     let got = Reservation(word: word)
     let index = Int(headIndex.load(ordering: .relaxed))
-    if got.chunk?.bits == chunk.bits, got.index == index {
+    // An index beyond the capacity stands for no slot: refused submissions leave one at a closed list, and nobody will
+    // install a chunk. An installer that is on its way finds the tail moved, and starts again.
+    if got.chunk?.bits == chunk.bits, min(got.index, Chunk.capacity) == index {
       // Before the exchange, as `depth` may be too low for a moment, but never too high.
       finished.wrappingAdd(1, ordering: .relaxed)
       let (done, _) = tail.compareExchange(

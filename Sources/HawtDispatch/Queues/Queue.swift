@@ -27,7 +27,11 @@ public protocol Queue: AnyObject, Sendable, CustomStringConvertible {
   /// once. A task that throws or blocks takes no other timer with it (rule T5). Any thread; O(log n) in the queue's
   /// armed timers.
   ///
-  /// - Parameter leeway: how much later than due the task may be, so that wake-ups can be shared.
+  /// - Parameters:
+  ///   - delay: from now; up to 2^63 nanoseconds, more is cut to that.
+  ///   - clock: what the delay is measured on (rule T2).
+  ///   - leeway: how much later than due the task may be, so that wake-ups can be shared.
+  ///   - task: runs on the queue.
   /// - Returns: a handle whose `cancel()` says whether the task will never start (rule T3), and whether the timer
   ///   was accepted at all.
   @discardableResult

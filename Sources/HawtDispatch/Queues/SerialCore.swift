@@ -325,9 +325,12 @@ final class SerialCore: QueueCore, @unchecked Sendable {
     while true {
       let next = (seen & ~(SerialState.scheduled | SerialState.poked)) &+ SerialState.epochUnit
       let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
-      if done { return 0 }
+      if done { break }
       seen = now
     }
+    // An entry that came after the last pop found the queue scheduled still, and relied on that.
+    if list.hasReady() { ensureScheduled(nil) }
+    return 0
   }
 
   /// The thread that was abandoned in a task of this queue is still its consumer.

@@ -87,7 +87,9 @@ public final class SerialQueue: Queue {
   /// Takes effect at the next task boundary: at most the task that is running finishes at the old target (rule M2).
   /// Legal from anywhere, the queue's own task, while suspended, and again while one is under way (rules M3, M7).
   ///
-  /// - Parameter completion: called once on the new target, when the queue and what it carries have left the old
+  /// - Parameters:
+  ///   - target: a queue of the same dispatcher, not in this queue's own tree.
+  ///   - completion: called once on the new target, when the queue and what it carries have left the old
   ///   thread, or when a later retarget overtook this one.
   /// - Throws: `.targetCycle`, `.targetTooDeep`, `.foreignDispatcher`, `.stopped`; nothing is changed then.
   public func setTarget(

@@ -62,9 +62,10 @@ struct Target: ~Copyable {
       // Acquires the target; nobody replaces the word, and so lets go of the target, while the bit is set.
       let (done, _) = word.weakCompareExchange(expected: seen, desired: seen | 1, ordering: .acquiring)
       if done {
-        let queue = Target.queue(seen).takeUnretainedValue()
+        let queue = Target.queue(seen)
+        retainHere(queue.toOpaque())
         word.store(seen, ordering: .releasing)
-        return queue
+        return queue.takeRetainedValue()
       }
       spins += 1
       if spins < 64 { hawt_pause() } else { sched_yield() }

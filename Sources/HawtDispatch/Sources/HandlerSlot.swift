@@ -19,9 +19,13 @@ struct HandlerSlot: ~Copyable, @unchecked Sendable {
   @inline(__always)
   var current: HandlerBox? {
     let seen = take()
-    let box = UnsafeRawPointer(bitPattern: seen).map { Unmanaged<HandlerBox>.fromOpaque($0).takeUnretainedValue() }
+    guard let pointer = UnsafeRawPointer(bitPattern: seen) else {
+      word.store(seen, ordering: .releasing)
+      return nil
+    }
+    retainHere(pointer)
     word.store(seen, ordering: .releasing)
-    return box
+    return Unmanaged<HandlerBox>.fromOpaque(pointer).takeRetainedValue()
   }
 
   @inline(__always)

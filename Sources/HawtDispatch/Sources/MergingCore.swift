@@ -42,6 +42,11 @@ final class MergingCore<Element: Sendable, Aggregate: Sendable>: SourceBase, @un
     return .accepted
   }
 
+  /// A handler was set: what came before there was one is delivered now.
+  func handlerWasSet() {
+    if lock.withLock({ waiting != nil }) { signal(WorkerRef(of: dispatcher)) }
+  }
+
   private func takeWaiting() -> Aggregate? {
     lock.withLock {
       defer { waiting = nil }

@@ -55,7 +55,9 @@ public final class MergingSource<Element: Sendable, Aggregate: Sendable>: Sendab
 
   /// Sets what sees each aggregate, on the target queue. No effect after `cancel()`.
   public func setEventHandler(_ handler: @escaping @Sendable (Aggregate) throws -> Void) {
-    if !isCancelled { core.eventHandler.set(MergingCore<Element, Aggregate>.EventBox(handler)) }
+    guard !isCancelled else { return }
+    core.eventHandler.set(MergingCore<Element, Aggregate>.EventBox(handler))
+    core.handlerWasSet()
   }
   /// Sets what runs once after `cancel()`, with what was accepted and not delivered (rule C1). No effect after
   /// `cancel()`.

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Synchronization
 
 /// Tells a queue of a signal to the process; each dispatcher that asked is told (rule L6).
 public final class SignalSource: Sendable {
@@ -7,6 +8,8 @@ public final class SignalSource: Sendable {
   public let signal: CInt
   /// Reads the eventfd that the process's handler writes to; nil if the system gave none.
   private let reads: ReadinessSource?
+  /// Closes the eventfd when the cancel handler has run, or was let go of without running.
+  private let subscription: Subscription?
   private let failure: SourceError?
 
   init(_ signal: CInt, dispatcher: DispatcherCore, target: QueueCore) {
@@ -14,16 +17,16 @@ public final class SignalSource: Sendable {
     let descriptor = eventfd(0, hawt_eventfd_flags)
     guard descriptor >= 0 else {
       reads = nil
+      subscription = nil
       failure = .registration(BackendError(.create, code: errno))
       return
     }
     failure = nil
+    subscription = Subscription(descriptor: descriptor, signal: signal)
     reads = ReadinessSource(
       ReadinessCore(dispatcher: dispatcher, queue: target, descriptor: descriptor, interest: .read))
     setCancelHandler {}
   }
-
-  deinit { cancel() }
 
   /// Sets what runs, with how many deliveries it stands for, on the target queue. No effect after `cancel()`.
   public func setEventHandler(_ handler: @escaping @Sendable (_ count: Int) throws -> Void) {
@@ -36,11 +39,9 @@ public final class SignalSource: Sendable {
 
   /// Sets what runs once after `cancel()`. No effect after `cancel()`.
   public func setCancelHandler(_ handler: @escaping @Sendable () throws -> Void) {
-    guard let reads else { return }
-    let (descriptor, signal) = (reads.descriptor, signal)
+    guard let reads, let subscription else { return }
     reads.setCancelHandler {
-      SignalRegistry.remove(descriptor, for: signal)
-      close(descriptor)
+      subscription.end()
       try handler()
     }
   }
@@ -65,4 +66,25 @@ public final class SignalSource: Sendable {
   public func resume() { reads?.resume() }
   /// Stops it; the process's former disposition comes back with the last source of that signal.
   public func cancel() { reads?.cancel() }
+}
+
+/// A signal source's eventfd and its place in the process's registry. The cancel handler holds it: both go when that has
+/// run, and also when it never will, as its dispatcher was stopped and let go of.
+private final class Subscription: Sendable {
+  private let descriptor: CInt
+  private let signal: CInt
+  private let hasEnded = Atomic<Bool>(false)
+
+  init(descriptor: CInt, signal: CInt) {
+    self.descriptor = descriptor
+    self.signal = signal
+  }
+
+  deinit { end() }
+
+  func end() {
+    guard !hasEnded.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    SignalRegistry.remove(descriptor, for: signal)
+    close(descriptor)
+  }
 }

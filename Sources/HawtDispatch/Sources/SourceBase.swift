@@ -189,6 +189,13 @@ class SourceBase: PollerWork, @unchecked Sendable {
     try dispatcher.topology.retarget(self, to: new, completion: owed, worker: worker)
   }
 
+  /// After a restart: what a discarded entry stood for is delivered now, as nothing else may signal it again.
+  final func revive() {
+    restarted()
+    redeliverIfOpen(WorkerRef(of: dispatcher))
+    requestReconcile(nil)
+  }
+
   final var isCancelled: Bool { SourceState(state.load(ordering: .sequentiallyConsistent)).has(SourceState.cancelled) }
 
   /// The topology lock is held, and the new target published: an entry that stands in the old one is void now.

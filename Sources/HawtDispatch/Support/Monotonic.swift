@@ -39,6 +39,9 @@ extension Duration {
 /// The clock that budgets, stuck workers and shutdown deadlines are measured on.
 func monotonicNow() -> Nanoseconds { readClock(CLOCK_MONOTONIC) }
 
+/// The processor time that the calling thread has had.
+func processorTime() -> Nanoseconds { readClock(CLOCK_THREAD_CPUTIME_ID) }
+
 private func readClock(_ clock: clockid_t) -> Nanoseconds {
   var time = timespec()
   clock_gettime(clock, &time)

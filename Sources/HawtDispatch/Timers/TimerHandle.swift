@@ -9,16 +9,21 @@ public enum TimerClock: Sendable, Hashable, CaseIterable {
 /// A one-shot timer that was armed by `asyncAfter`. Dropping it does not cancel the timer.
 public final class TimerHandle: Sendable {
   private let timer: OneShotTimer?
+  /// Kept for `cancel()`, which is legal after the last user has gone. No user's reference: it does not keep the
+  /// dispatcher from shutting down.
+  private let dispatcher: DispatcherCore?
   /// Whether the timer was accepted; refused when the dispatcher is shutting down (rule L3).
   public let submission: Submission
 
   init(_ timer: OneShotTimer) {
     self.timer = timer
+    dispatcher = timer.dispatcher
     submission = .accepted
   }
 
   init(refused refusal: Refusal) {
     timer = nil
+    dispatcher = nil
     submission = .refused(refusal)
   }
 
@@ -27,8 +32,8 @@ public final class TimerHandle: Sendable {
   /// the task itself included; O(log n); the task's captures are released before it returns true.
   @discardableResult
   public func cancel() -> Bool {
-    guard let timer else { return true }
-    _ = timer.dispatcher.enter(nil)
+    guard let timer, let dispatcher else { return true }
+    _ = dispatcher.enter(nil)
     return timer.cancel()
   }
 }

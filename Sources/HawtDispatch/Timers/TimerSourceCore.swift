@@ -40,9 +40,17 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
 
   /// Brings the armed timer into line with the schedule and the target. Any thread.
   private func place() {
+    while !placeOnce() {}
+  }
+
+  /// - Returns: false if the target, or whether it wants a timer at all, was changed meanwhile: then once more.
+  private func placeOnce() -> Bool {
     let now = SourceState(state.load(ordering: .sequentiallyConsistent))
     let wants = now.has(SourceState.active) && !now.has(SourceState.cancelled)
-    let group = target.current.extras.timers(clock)
+    // Kept until its timer is armed, and keeps it: a retarget may let go of it at any moment.
+    let queue = target.current
+    defer { withExtendedLifetime(queue) {} }
+    let group = queue.extras.timers(clock)
     let (old, new) = lock.withLock { () -> ((timer: BeatTimer, group: TimerGroup)?, (BeatTimer, Nanoseconds)?) in
       let old = current
       guard wants, let deadline = firstDeadline else {
@@ -54,11 +62,13 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
       return (old, (timer, deadline))
     }
     if let old { old.group.disarm(old.timer) }
-    guard let (timer, deadline) = new else { return }
+    guard let (timer, deadline) = new else { return true }
     group.arm(timer, at: deadline)
     // Overtaken meanwhile by another placement, which could not disarm what was not armed yet.
     let isCurrent = lock.withLock { current?.timer === timer }
     if !isCurrent { group.disarm(timer) }
+    let after = SourceState(state.load(ordering: .sequentiallyConsistent))
+    return target.current === queue && after.has(SourceState.cancelled) == now.has(SourceState.cancelled)
   }
 
   /// A beat is due. The group's lock is held.
@@ -66,6 +76,8 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
   func beat(_ timer: BeatTimer, due now: Nanoseconds, _ worker: WorkerRef?) -> Nanoseconds? {
     let (isDue, next) = lock.withLock { () -> (Bool, Nanoseconds?) in
       guard current?.timer === timer, let deadline = firstDeadline else { return (false, nil) }
+      // Scheduled for later meanwhile: the placement that follows arms the timer that stands for it.
+      guard deadline <= now else { return (false, nil) }
       guard let interval else {
         beats += 1
         firstDeadline = nil

@@ -2,22 +2,30 @@ internal import Synchronization
 
 /// How much of the workers' time each priority has had, so that saturated workers share it about 8 : 4 : 1 (rule Q9).
 ///
-/// Weighted nanoseconds, over all workers, as a worker often has only some of the priorities at hand: the others make
-/// up for it. A priority that had no work has no claim to what it did not use, but for a short burst. Relaxed
-/// operations: these are numbers, and order nothing.
+/// Weighted nanoseconds of processor time, counted while more than one priority has work; not of time as it passes, as what
+/// the system gives to other processes is nobody's share. Over all workers, as one may have only some of the priorities at
+/// hand: the others make up for it. A priority that had no work has no claim to what it did not use, but for a short
+/// burst. Relaxed operations: these are numbers, and order nothing.
 final class PriorityShares: Sendable {
-  /// How far a priority may be behind, in weighted nanoseconds: some slices of the system's scheduler, which are charged
-  /// to whom they were taken from.
-  private static let credit: UInt64 = 100_000_000
+  /// How far a priority may be behind, in weighted nanoseconds.
+  private static let credit: UInt64 = 20_000_000
   private let high = Atomic<UInt64>(0)
   private let normal = Atomic<UInt64>(0)
   private let low = Atomic<UInt64>(0)
 
   /// Of the priorities that have work, the one that has had the least of its share; nil if none has work.
+  ///
+  /// - Returns: the priority, and whether another one has work too: then what it gets is to be charged.
   @inline(__always)
-  func choose(high hasHigh: Bool, normal hasNormal: Bool, low hasLow: Bool) -> Int? {
-    if hasNormal, !hasHigh, !hasLow { return 1 }
+  func choose(high hasHigh: Bool, normal hasNormal: Bool, low hasLow: Bool) -> (level: Int, isContended: Bool)? {
+    if hasNormal, !hasHigh, !hasLow { return (1, false) }
     guard hasHigh || hasNormal || hasLow else { return nil }
+    if !hasNormal, hasHigh != hasLow { return (hasHigh ? 0 : 2, false) }
+    return (leastUsed(hasHigh, hasNormal, hasLow), true)
+  }
+
+  @inline(never)
+  private func leastUsed(_ hasHigh: Bool, _ hasNormal: Bool, _ hasLow: Bool) -> Int {
     var best = -1
     var least = UInt64.max
     if hasHigh { (best, least) = (0, high.load(ordering: .relaxed)) }
@@ -28,7 +36,6 @@ final class PriorityShares: Sendable {
   }
 
   /// A priority has had some time.
-  @inline(__always)
   func charge(_ level: Int, _ elapsed: Nanoseconds) {
     // The weights 8 : 4 : 1, as what a nanosecond costs.
     switch level {

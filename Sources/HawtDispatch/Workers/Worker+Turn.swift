@@ -28,6 +28,9 @@ extension Worker {
       checkPeers(now)
     } else {
       sleepUntilReady()
+      // Woken to search: done before user code runs, which may take long. As long as one is counted as a searcher,
+      // nobody is woken for what is submitted.
+      if local.pointee.isSearching { _ = findWork() }
     }
     freeLease()
     dispatcher.wakePolicy.workerBegins()

@@ -274,11 +274,12 @@ final class Worker: @unchecked Sendable {
 
   func callLowWater(_ bound: Bound) { bound.limit.onLowWater?() }
 
-  /// Appends to the worker's own run queue; on its own thread. False if it is full.
+  /// Appends to the worker's own run queue; on its own thread. False if it has to be shared.
   @inline(__always)
   func pushLocally(_ entry: Entry) -> Bool {
-    // The ring of a thread that is on its way out is emptied by others.
-    guard !custody.isLeaving, ring.push(entry) else { return false }
+    // The ring of a thread that is on its way out is emptied by others. While other priorities have work, all work is
+    // shared: a worker that had no entry of the priority whose turn it is would give its share away (rule Q9).
+    guard injections.0.looksEmpty, injections.2.looksEmpty, !custody.isLeaving, ring.push(entry) else { return false }
     // One entry is run next by this worker itself; a second is worth a peer's waking up.
     if wakePolicy.hasIdle, ring.count > 1 { wakePolicy.notify() }
     return true
@@ -291,15 +292,13 @@ final class Worker: @unchecked Sendable {
     local.pointee.deadline = begin &+ queueBudget
     local.pointee.isSpent = false
     local.pointee.countdown = tasksBetweenClockChecks
-    var sliceBegin = begin
-    while !local.pointee.isSpent, let level = chooseLevel() {
+    while !local.pointee.isSpent, let (level, isContended) = chooseLevel() {
+      let used = isContended ? processorTime() : 0
       var left = tasksBetweenClockChecks
       while left > 0, !local.pointee.isSpent, runOne(level) { left -= 1 }
       if custody.isLeaving { return }
-      let now = monotonicNow()
-      shares.charge(level, now &- sliceBegin)
-      sliceBegin = now
-      if now >= local.pointee.deadline { return }
+      if isContended { shares.charge(level, processorTime() &- used) }
+      if monotonicNow() >= local.pointee.deadline { return }
     }
   }
 
@@ -357,7 +356,7 @@ final class Worker: @unchecked Sendable {
 
   /// The priority with work that has had the least of its share; nil if there is no work.
   @inline(__always)
-  private func chooseLevel() -> Int? { 
+  private func chooseLevel() -> (level: Int, isContended: Bool)? {
     shares.choose(high: !injections.0.looksEmpty, normal: hasDefaultWork, low: !injections.2.looksEmpty)
   }
 

@@ -45,11 +45,14 @@ private func eachDirection(_ context: CheckContext) throws {
     context.expect(try raw.wait()[token] == [.read, .write], "\(kind.rawValue): room and bytes must be read+write")
     ends.near.fill()
     context.expect(try raw.wait()[token] == .read, "\(kind.rawValue): bytes and no room must be read")
-    for (interest, wanted) in [(Interest.read, Interest.read), (.write, []), ([.read, .write], .read)] as [(Interest, Interest)] {
+    for (interest, wanted) in [(Interest.read, Interest.read), (.write, []), ([.read, .write], .read)]
+      as [(Interest, Interest)]
+    {
       // A change has to change something (B4).
       if raw.interest(of: token) != interest { try raw.change(ends.near.number, token, to: interest) }
       context.expect(
-        try raw.wait()[token] ?? [] == wanted, "\(kind.rawValue), bytes and no room, asked for \(interest): wanted \(wanted)")
+        try raw.wait()[token] ?? [] == wanted,
+        "\(kind.rawValue), bytes and no room, asked for \(interest): wanted \(wanted)")
     }
     ends.near.receiveAll()
     context.expect(try raw.wait()[token] == nil, "\(kind.rawValue): no bytes and no room must not be reported")
@@ -68,7 +71,8 @@ private func endingsAreBothDirections(_ context: CheckContext) throws {
       for round in 1...3 {
         let found = try raw.wait(round == 1 ? .untilReady : .now)[token]
         context.expect(
-          found == interest, "\(ending.name), asked for \(interest): wait \(round) reported \(found.map { "\($0)" } ?? "nothing")")
+          found == interest,
+          "\(ending.name), asked for \(interest): wait \(round) reported \(found.map { "\($0)" } ?? "nothing")")
       }
       raw.remove(descriptor.number, token)
       context.record("endings")

@@ -5,7 +5,8 @@ extension Rule {
   /// B2: nothing asked, nothing heard.
   static let b2 = Rule(
     "B2", "Empty interest means that the descriptor is out of the kernel's set.",
-    why: "The kernel reports errors and hang-ups whatever was asked: a suspended source on a dead connection would keep a "
+    why:
+      "The kernel reports errors and hang-ups whatever was asked: a suspended source on a dead connection would keep a "
       + "core busy.",
     whereToLook: ["your backend's change(_:_:from:to:)", "Sources/Polling/Poller"],
     checks: [
@@ -24,10 +25,12 @@ private func emptyInterestIsSilent(_ context: CheckContext) throws {
       let token = try raw.add(descriptor.number, interest)
       for round in 1...3 {
         try raw.change(descriptor.number, token, to: [])
-        context.expect(try raw.wait()[token] == nil, "\(ending.name) was reported although nothing was asked, round \(round)")
+        context.expect(
+          try raw.wait()[token] == nil, "\(ending.name) was reported although nothing was asked, round \(round)")
         try raw.change(descriptor.number, token, to: interest)
         context.expect(
-          try raw.wait(.untilReady)[token] == interest, "\(ending.name) was not reported after an empty interest, round \(round)")
+          try raw.wait(.untilReady)[token] == interest,
+          "\(ending.name) was not reported after an empty interest, round \(round)")
       }
       raw.remove(descriptor.number, token)
       context.record("empty interests", 3)
@@ -49,7 +52,8 @@ private func waitSleepsBesideTheDead(_ context: CheckContext) throws {
     }
     let found = try raw.wait(.untilReady)
     ringer.join()
-    context.expect(found == [RawBench.bellToken: .read], "beside a dead descriptor of empty interest, a wait reported \(found)")
+    context.expect(
+      found == [RawBench.bellToken: .read], "beside a dead descriptor of empty interest, a wait reported \(found)")
     raw.bell.receiveAll()
     context.record("waits")
   }
@@ -69,13 +73,16 @@ private func suspendedSourcesAreOut(_ context: CheckContext) throws {
     try bench.settle(target.queue)
     let last = observer.calls.last { $0.descriptor == ends.near.number }
     context.expect(
-      last?.new == [], "on \(target.name), the backend watches a suspended source's descriptor for \(last.map { "\($0.new)" } ?? "ever")")
+      last?.new == [],
+      "on \(target.name), the backend watches a suspended source's descriptor for \(last.map { "\($0.new)" } ?? "ever")"
+    )
     let armed = bench.armedDirections
     source.resume()
     try context.eventually("it is told again on \(target.name)", { told.value == 2 })
     try bench.settle(target.queue)
     context.expect(
-      bench.armedDirections == armed, "on \(target.name), \(bench.armedDirections - armed) directions of a suspended source are armed")
+      bench.armedDirections == armed,
+      "on \(target.name), \(bench.armedDirections - armed) directions of a suspended source are armed")
     try bench.cancelAndWait(source)
     context.record("suspended sources")
   }

@@ -54,7 +54,8 @@ private func manySourcesOneRegistration(_ context: CheckContext) throws {
     let ends = try bench.ends()
     let targets = try bench.targets()
     let sources = try (0..<12).map { index in
-      try bench.activeSource(ends.near, index % 2 == round % 2 ? .read : .write, on: targets[index % 5].queue) { event in
+      try bench.activeSource(ends.near, index % 2 == round % 2 ? .read : .write, on: targets[index % 5].queue) {
+        event in
         event.suspend()
       }
     }
@@ -68,7 +69,8 @@ private func manySourcesOneRegistration(_ context: CheckContext) throws {
     for source in sources { try bench.cancelAndWait(source) }
     try bench.settle()
     let left = Set(observer.calls.map(\.instance)).filter { instance in
-      observer.calls.last { $0.instance == instance && $0.descriptor == ends.near.number }.map { !$0.new.isEmpty } ?? false
+      observer.calls.last { $0.instance == instance && $0.descriptor == ends.near.number }.map { !$0.new.isEmpty }
+        ?? false
     }
     context.expect(left.isEmpty, "with all sources cancelled, the descriptor stays with \(left.count) pollers")
     context.record("sources on one descriptor", sources.count)

@@ -8,7 +8,8 @@ extension Rule {
     "B4",
     "Adding is eager, so its error is synchronous; removing is eager and voids noted changes; changing interest is lazy, per "
       + "direction, so that arm-disarm pairs cost nothing.",
-    why: "An error has to meet who asked; a closed descriptor must be out before its number is used again; and an event that "
+    why:
+      "An error has to meet who asked; a closed descriptor must be out before its number is used again; and an event that "
       + "disarms and re-arms would otherwise cost two system calls.",
     whereToLook: ["Sources/Polling/Poller/Poller+Changes.swift", "your backend's add(_:_:_:)"],
     checks: [
@@ -82,7 +83,8 @@ private func changingIsLazy(_ context: CheckContext) throws {
     try poller.wait(.now)
   }
   context.expect(
-    both.count == 1 && both.first?.old == .write && both.first?.new == [.read, .write], "adding a direction was told as \(both)")
+    both.count == 1 && both.first?.old == .write && both.first?.new == [.read, .write],
+    "adding a direction was told as \(both)")
   poller.unregister(slot)
 }
 
@@ -94,18 +96,22 @@ private func removingIsEager(_ context: CheckContext) throws {
     let slot = try poller.register(ends.near.number, interest: .read, context: 1)
     ends.far.send([1])
     try poller.wait(.now)
-    context.expect(poller.ready.contains { $0.slot == slot && $0.readiness == .read }, "a ready descriptor was not reported")
+    context.expect(
+      poller.ready.contains { $0.slot == slot && $0.readiness == .read }, "a ready descriptor was not reported")
     poller.setInterest(slot, noted)
     let before = observer.calls.count
     poller.unregister(slot)
     let removed = observer.calls.dropFirst(before)
     context.expect(
-      removed.map(\.operation) == [.remove], "taking out a descriptor with \(noted) noted made the calls \(Array(removed))")
+      removed.map(\.operation) == [.remove],
+      "taking out a descriptor with \(noted) noted made the calls \(Array(removed))")
     // The report that was not yet read is void, as is the change.
-    context.expect(poller.ready.allSatisfy(\.readiness.isEmpty), "a descriptor that was taken out is still told as ready")
+    context.expect(
+      poller.ready.allSatisfy(\.readiness.isEmpty), "a descriptor that was taken out is still told as ready")
     try poller.wait(.now)
     context.expect(
-      observer.calls.count == before + 1, "after a removal, the next wait made the calls \(observer.calls.dropFirst(before + 1))")
+      observer.calls.count == before + 1,
+      "after a removal, the next wait made the calls \(observer.calls.dropFirst(before + 1))")
     context.expect(poller.ready.isEmpty, "a descriptor that was taken out was reported")
     ends.near.receiveAll()
     context.record("removals")
@@ -138,7 +144,8 @@ private func pairsCostNothing(_ context: CheckContext) throws {
     let calls = observer.calls.dropFirst(before)
     context.expect(
       calls.count <= rounds / 20,
-      "\(rounds) events whose handlers suspend and resume made \(calls.count) calls to the backend, \(calls.first.map { "\($0)" } ?? "")")
+      "\(rounds) events whose handlers suspend and resume made \(calls.count) calls to the backend, \(calls.first.map { "\($0)" } ?? "")"
+    )
     box.with { $0 = nil }
     try bench.cancelAndWait(source)
     context.record("pairs", rounds)

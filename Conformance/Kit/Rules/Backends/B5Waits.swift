@@ -5,7 +5,8 @@ extension Rule {
   /// B5: what a wait does.
   static let b5 = Rule(
     "B5", "A wait fills a buffer and runs no user code; a descriptor stands in it at most once.",
-    why: "User code that runs inside a wait can change what the wait is going through; the lease could not be handed over.",
+    why:
+      "User code that runs inside a wait can change what the wait is going through; the lease could not be handed over.",
     whereToLook: ["your backend's wait(_:into:)", "Sources/Polling/Poller/Poller+Wait.swift"],
     checks: [
       Check("both directions are one report", bothDirectionsAreOneReport),
@@ -28,7 +29,8 @@ private func bothDirectionsAreOneReport(_ context: CheckContext) throws {
       Set(entries.map(\.token)).count == entries.count, "a wait reported a descriptor twice: \(entries)")
     context.expect(entries.count == 10, "10 descriptors are ready and a wait reported \(entries.count)")
     context.expect(
-      entries.allSatisfy { $0.readiness == [.read, .write] }, "both directions are ready, and a wait reported \(entries)")
+      entries.allSatisfy { $0.readiness == [.read, .write] },
+      "both directions are ready, and a wait reported \(entries)")
     context.record("reports", entries.count)
   }
 }
@@ -52,7 +54,8 @@ private func smallBuffer(_ context: CheckContext) throws {
       rounds += 1
     }
     context.expect(
-      waiting.isEmpty, "with a buffer for \(capacity), \(waiting.count) of 20 ready descriptors never came in \(rounds) waits")
+      waiting.isEmpty,
+      "with a buffer for \(capacity), \(waiting.count) of 20 ready descriptors never came in \(rounds) waits")
     context.record("waits into a small buffer", rounds)
   }
 }
@@ -92,7 +95,8 @@ private func noHandlerInsideAWait(_ context: CheckContext) throws {
     try cancelled.wait(for: "a joint handler on \(target.name)")
   }
   try bench.settle()
-  context.expect(inside.value == 0, "\(inside.value) of \(ran.value) tasks and handlers ran inside a call to the backend")
+  context.expect(
+    inside.value == 0, "\(inside.value) of \(ran.value) tasks and handlers ran inside a call to the backend")
   context.record("tasks and handlers", ran.value)
 }
 

@@ -100,7 +100,8 @@ private func threadsInSuccession(_ context: CheckContext) throws {
     { try backend.change(ends.near.number, token, from: .read, to: [.read, .write]) },
     {
       let found = try backend.wait(.now).first { $0.token == token }
-      context.expect(found?.readiness == [.read, .write], "after a change on another thread, told \(String(describing: found))")
+      context.expect(
+        found?.readiness == [.read, .write], "after a change on another thread, told \(String(describing: found))")
     },
     { backend.remove(ends.near.number, token, from: [.read, .write]) },
     { context.expect(try backend.wait(.now).isEmpty, "reported after its removal on another thread") },

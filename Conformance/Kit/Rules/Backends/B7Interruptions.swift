@@ -47,7 +47,9 @@ private func stormOnAWait(_ context: CheckContext) throws {
     let found = context.recorder(of: Int.self)
     let waiter = Thread {
       waiting.with { $0 = Process.currentThread }
-      do { found.append(try backend.wait(.untilReady).count) } catch { context.fail("an interrupted wait threw \(error)") }
+      do { found.append(try backend.wait(.untilReady).count) } catch {
+        context.fail("an interrupted wait threw \(error)")
+      }
       returned.set(1)
       // It must not end before it is known that nobody signals it any more.
       _ = waiting.wait(atMost: .seconds(60)) { $0 == nil }

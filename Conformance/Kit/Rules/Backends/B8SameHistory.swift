@@ -5,7 +5,8 @@ extension Rule {
   /// B8: backends are alike.
   static let b8 = Rule(
     "B8", "Same history, same observations on every backend.",
-    why: "Whoever changes the backend must not find another library: the union of events per quiescent step, the order per "
+    why:
+      "Whoever changes the backend must not find another library: the union of events per quiescent step, the order per "
       + "queue, the errors and the counts of deliveries are the same.",
     whereToLook: ["the history and both traces, which the report prints", "the backend that differs from the others"],
     checks: [Check("short seeded histories, in lockstep, on every backend that is built in", sameHistories)])
@@ -203,7 +204,9 @@ private func sameHistories(_ context: CheckContext) throws {
       context.cleanUp()
     }
     for other in traces.dropFirst() {
-      guard let index = traces[0].lines.indices.first(where: { traces[0].lines[$0] != other.lines[$0] }) else { continue }
+      guard let index = traces[0].lines.indices.first(where: { traces[0].lines[$0] != other.lines[$0] }) else {
+        continue
+      }
       context.fail(
         """
         history \(round) differs at step \(index) of \(history.prefix(index + 1).map { "\($0)" }.joined(separator: "; ")):

@@ -18,7 +18,9 @@ extension Rule {
       Check("signals reach each that asked") { try $0.expectSuccess(of: "signals") },
       Check("a configuration out of range is a typed error, and nothing is left", badConfigurations),
       Check("names and labels of any text", anyText),
-      Check("the limit of descriptors, at every point of the start") { try $0.expectSuccess(of: "limit of descriptors") },
+      Check("the limit of descriptors, at every point of the start") {
+        try $0.expectSuccess(of: "limit of descriptors")
+      },
     ],
     scenarios: [
       Scenario("signals", signalsReachEach),
@@ -80,7 +82,9 @@ private func ownBackends(_ context: CheckContext) throws {
 private func ownErrorHandlers(_ context: CheckContext) throws {
   let told = context.recorder(of: String.self)
   let dispatchers = try (0..<4).map { index in
-    try context.makeDispatcher { $0.errorHandler = { told.append("\(index) \(($0.error as? UserError)?.number ?? -1)") } }
+    try context.makeDispatcher {
+      $0.errorHandler = { told.append("\(index) \(($0.error as? UserError)?.number ?? -1)") }
+    }
   }
   for (index, dispatcher) in dispatchers.enumerated() {
     dispatcher.global().async { throw UserError(number: index) }
@@ -107,7 +111,8 @@ private func ownMetrics(_ context: CheckContext) throws {
   let after = idle.dispatcher.metrics
   for (former, latter) in zip(before, after) {
     context.expect(
-      latter.waits - former.waits <= 20 && latter.steals == former.steals && latter.registrations == former.registrations,
+      latter.waits - former.waits <= 20 && latter.steals == former.steals
+        && latter.registrations == former.registrations,
       "while another dispatcher worked, an idle one's metrics went from \(former) to \(latter)")
   }
   context.expect(after.count == 2 && after.map(\.worker) == [0, 1], "metrics of 2 workers: \(after)")

@@ -29,7 +29,9 @@ private func signalRound(_ context: CheckContext, _ benches: [Bench]) throws {
   let counts = benches.map { _ in Tally() }
   let places = Tally()
   let foreign = Tally()
-  let silent = benches[0].dispatcher.makeSignalSource(SIGUSR2, target: benches[0].dispatcher.global()) { foreign.add($0) }
+  let silent = benches[0].dispatcher.makeSignalSource(SIGUSR2, target: benches[0].dispatcher.global()) {
+    foreign.add($0)
+  }
   try silent.activate()
   let sources = benches.enumerated().map { index, bench in
     let queue = bench.dispatcher.makeSerialQueue(label: "signals")
@@ -46,7 +48,8 @@ private func signalRound(_ context: CheckContext, _ benches: [Bench]) throws {
   for number in 1...5 {
     // To the process, and to one thread of it: to whom a signal is directed is not the sources' affair.
     if number % 2 == 0 { raise(SIGUSR1) } else { kill(getpid(), SIGUSR1) }
-    try context.eventually("signal \(number) is told to all three dispatchers", { counts.allSatisfy { $0.value >= number } })
+    try context.eventually(
+      "signal \(number) is told to all three dispatchers", { counts.allSatisfy { $0.value >= number } })
   }
   for bench in benches { try bench.settle() }
   context.expect(counts.map(\.value) == [5, 5, 5], "5 signals, one at a time, were counted as \(counts.map(\.value))")

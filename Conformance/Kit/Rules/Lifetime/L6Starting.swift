@@ -66,7 +66,8 @@ func anyText(_ context: CheckContext) throws {
     for thread in dispatcher.threadQueues {
       thread.async {
         let name = (Process.text(of: "/proc/thread-self/comm", limit: 64) ?? "").dropLast()
-        let isClean = !name.isEmpty && name.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0 != "\u{7f}" && $0 != "\u{fffd}" }
+        let isClean =
+          !name.isEmpty && name.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0 != "\u{7f}" && $0 != "\u{fffd}" }
         names.append(isClean ? "clean" : String(name))
       }
     }
@@ -111,7 +112,8 @@ func limitOfDescriptors(_ context: CheckContext) throws {
     setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &former)
     if made != nil { break }
     failures += 1
-    context.expect(code == EMFILE, "with \(spare) descriptors left, the error is \(code.map { "errno \($0)" } ?? "another")")
+    context.expect(
+      code == EMFILE, "with \(spare) descriptors left, the error is \(code.map { "errno \($0)" } ?? "another")")
     context.expect(
       Process.descriptors.count == descriptors,
       "with \(spare) descriptors left, \(Process.descriptors.count - descriptors) stay open after the refusal")

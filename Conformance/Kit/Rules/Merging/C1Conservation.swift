@@ -152,9 +152,11 @@ private func residues(_ context: CheckContext) throws {
       let all = try rests.wait(forCount: 1, of: "the cancel handler, \(circumstance), on \(target.name)")
       try context.drain(target.queue)
       context.expect(
-        all == [wanted], "on \(target.name), \(circumstance), the residue was \(all); wanted \(wanted.map(String.init) ?? "nil")")
+        all == [wanted],
+        "on \(target.name), \(circumstance), the residue was \(all); wanted \(wanted.map(String.init) ?? "nil")")
       context.expect(
-        delivered.value == (circumstance == "drained" ? 7 : 0), "on \(target.name), \(circumstance), delivered: \(delivered.value)")
+        delivered.value == (circumstance == "drained" ? 7 : 0),
+        "on \(target.name), \(circumstance), delivered: \(delivered.value)")
       context.record("residues")
     }
   }

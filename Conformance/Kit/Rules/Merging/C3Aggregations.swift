@@ -42,7 +42,8 @@ private func eachAggregation(_ context: CheckContext) throws {
     expect("sum of one", try aggregate(bench, Aggregation<Int, Int>.sum, [0], on: queue), 0)
     expect("bit-or", try aggregate(bench, Aggregation<UInt8, UInt8>.or, [1, 4, 1, 128], on: queue), 133)
     expect("replacement", try aggregate(bench, Aggregation<String, String>.replace, ["a", "b", "c"], on: queue), "c")
-    expect("list", try aggregate(bench, Aggregation<String, [String]>.list, ["b", "a", "b"], on: queue), ["b", "a", "b"])
+    expect(
+      "list", try aggregate(bench, Aggregation<String, [String]>.list, ["b", "a", "b"], on: queue), ["b", "a", "b"])
     expect("set", try aggregate(bench, Aggregation<Int, Set<Int>>.set, [3, 1, 3, 2, 1], on: queue), [1, 2, 3])
     let extremes = Aggregation<Int, ClosedRange<Int>>(
       first: { $0...$0 }, fold: { $0 = min($0.lowerBound, $1)...max($0.upperBound, $1) })
@@ -75,7 +76,8 @@ private func producersOrder(_ context: CheckContext) throws {
     try context.eventually("all items came to \(target.name)", { count.value >= 3 * each })
     let all = seen.with { $0 }
     context.expect(
-      all.allSatisfy { $0 == Array(0..<each) }, "on \(target.name), a producer's items came in another order, or not all")
+      all.allSatisfy { $0 == Array(0..<each) },
+      "on \(target.name), a producer's items came in another order, or not all")
     source.cancel()
     context.record("items", count.value)
   }

@@ -26,7 +26,9 @@ private func keptWhileSuspended(_ context: CheckContext) throws {
       source.suspend()
       source.suspend()
       try context.onThreads(3) { _, _ in
-        for _ in 0..<100 where !source.merge(1).isAccepted { context.fail("a merge into a suspended source was refused") }
+        for _ in 0..<100 where !source.merge(1).isAccepted {
+          context.fail("a merge into a suspended source was refused")
+        }
       }
       source.resume()
       try bench.settle(target.queue)
@@ -43,7 +45,8 @@ private func keptWhileSuspended(_ context: CheckContext) throws {
     source.suspend()
     source.resume()
     try bench.settle(target.queue)
-    context.expect(seen.count == 5, "on \(target.name), resume delivered \(seen.all.dropFirst(5)) though nothing was merged")
+    context.expect(
+      seen.count == 5, "on \(target.name), resume delivered \(seen.all.dropFirst(5)) though nothing was merged")
     source.cancel()
   }
 }
@@ -52,7 +55,9 @@ private func keptBeforeActivation(_ context: CheckContext) throws {
   let bench = try context.bench()
   for target in try bench.targets() {
     let seen = context.recorder(of: [Int].self)
-    let source = bench.dispatcher.makeMergingSource(Aggregation<Int, [Int]>.list, target: target.queue) { seen.append($0) }
+    let source = bench.dispatcher.makeMergingSource(Aggregation<Int, [Int]>.list, target: target.queue) {
+      seen.append($0)
+    }
     for number in 0..<10 {
       context.expect(source.merge(number).isAccepted, "a merge before activation was refused")
     }

@@ -136,7 +136,8 @@ private func judge(
 private func randomOrders(_ context: CheckContext) throws {
   let dispatcher = try context.makeDispatcher(workers: 3)
   let pollers = try WorkerPollers(dispatcher, context)
-  let targets: [any Queue] = dispatcher.threadQueues + [dispatcher.global(), dispatcher.makeSerialQueue(label: "other")]
+  let targets: [any Queue] =
+    dispatcher.threadQueues + [dispatcher.global(), dispatcher.makeSerialQueue(label: "other")]
   var random = context.random()
   for _ in 0..<context.scaled(12, minimum: 2) {
     let subjects = try (0..<8).map { try Subject5(context, dispatcher, $0) }
@@ -151,7 +152,8 @@ private func randomOrders(_ context: CheckContext) throws {
 private func racingOrders(_ context: CheckContext) throws {
   let dispatcher = try context.makeDispatcher(workers: 3)
   let pollers = try WorkerPollers(dispatcher, context)
-  let targets: [any Queue] = dispatcher.threadQueues + [dispatcher.global(), dispatcher.makeSerialQueue(label: "other")]
+  let targets: [any Queue] =
+    dispatcher.threadQueues + [dispatcher.global(), dispatcher.makeSerialQueue(label: "other")]
   let each = context.scaled(400, minimum: 60)
   for _ in 0..<context.scaled(6, minimum: 2) {
     let subjects = try (0..<6).map { try Subject5(context, dispatcher, $0) }

@@ -1,5 +1,5 @@
-import HawtDispatch
 import Glibc
+import HawtDispatch
 
 extension Rule {
   static let q3 = Rule(

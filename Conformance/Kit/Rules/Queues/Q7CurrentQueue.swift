@@ -1,5 +1,5 @@
-import HawtDispatch
 import Glibc
+import HawtDispatch
 
 extension Rule {
   static let q7 = Rule(
@@ -202,7 +202,8 @@ private func assertionAllocatesNothing(_ context: CheckContext) throws {
 
 private func manyAssertions(_ context: CheckContext) throws {
   typealias Trace = @convention(c) @Sendable () -> Void
-  typealias Lookup = @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>, UnsafePointer<CChar>) ->
+  typealias Lookup =
+    @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>, UnsafePointer<CChar>) ->
     UnsafeMutableRawPointer?
   // The tracer's functions are hidden versions in the library that was preloaded; those of libc itself do nothing.
   guard let library = dlopen(allocationTracer, RTLD_NOW | RTLD_NOLOAD), let found = dlsym(nil, "dlvsym"),

@@ -4,7 +4,8 @@ extension Rule {
   /// S1: readiness is a level.
   static let s1 = Rule(
     "S1", "Level-triggered: readiness left undrained fires again; drained does not.",
-    why: "A handler may stop early, and migration loses nothing, only because the level says it again; an event without "
+    why:
+      "A handler may stop early, and migration loses nothing, only because the level says it again; an event without "
       + "readiness makes a careful handler do a useless system call and a careless one block.",
     whereToLook: ["Sources/HawtDispatch/Sources", "Sources/Polling (interest, stamps)"],
     checks: [
@@ -57,7 +58,8 @@ private func roomLeftUnused(_ context: CheckContext) throws {
     ends.far.receiveAll()
     try enough.wait(for: "room that nobody uses to be told again and again on \(target.name)")
     try bench.settle(target.queue)
-    context.expect(source.deliveries == 5, "on \(target.name), \(source.deliveries) events came, the last 5th suspended")
+    context.expect(
+      source.deliveries == 5, "on \(target.name), \(source.deliveries) events came, the last 5th suspended")
     ends.near.fill()
     source.resume()
     try bench.settle(target.queue)

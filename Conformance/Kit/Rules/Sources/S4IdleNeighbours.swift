@@ -106,7 +106,8 @@ private func idleSourceBesideAWriter(
   }
   apply(weather, to: ends)
   try bench.settle()
-  let circumstances = "\(weather.rawValue) on a reader that is \(idleness.rawValue), a writer beside it, pinned: \(pinned)"
+  let circumstances =
+    "\(weather.rawValue) on a reader that is \(idleness.rawValue), a writer beside it, pinned: \(pinned)"
   switch weather {
   case .data, .halfClose:
     context.expect(written.count == 0, "\(circumstances): the writer was told though there is no room")

@@ -6,7 +6,8 @@ extension Rule {
     "S4",
     "Any number of sources on one descriptor: each is told, suspends, resumes and cancels alone; one that is suspended "
       + "or pending costs no CPU, hang-ups and errors included.",
-    why: "A connection's reader and writer belong to different queues, often to different threads; back-pressure suspends "
+    why:
+      "A connection's reader and writer belong to different queues, often to different threads; back-pressure suspends "
       + "one of them for long, and the kernel reports a hang-up whatever was asked.",
     whereToLook: ["Sources/HawtDispatch/Sources (slots)", "Sources/Polling (union of interests)"],
     checks: [

@@ -7,7 +7,8 @@ extension Rule {
     "S5",
     "Errors and hang-ups show as readiness of what was asked for, and stay until cancel or suspend; all bytes before the "
       + "end of file can be read.",
-    why: "A user learns the end of a connection from the read that returns nothing; an event that comes too early loses "
+    why:
+      "A user learns the end of a connection from the read that returns nothing; an event that comes too early loses "
       + "bytes, one that never comes leaks the connection.",
     whereToLook: ["Sources/Polling (directions)", "Sources/PollingEpoll", "Sources/PollingLibevent"],
     checks: [

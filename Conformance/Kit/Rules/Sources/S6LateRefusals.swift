@@ -59,7 +59,8 @@ func refusalWithoutHandler(_ context: CheckContext) throws {
   let failure = try failures.wait(forCount: 1, of: "the refusal, told to the dispatcher's error handler")[0]
   try cancelled.wait(for: "the cancel handler after the refusal")
   context.expect(failure.kind == .sourceError, "the dispatcher's error handler was told the kind \(failure.kind)")
-  context.expect(failure.queueLabel == "moves", "the dispatcher's error handler was told the label \(failure.queueLabel)")
+  context.expect(
+    failure.queueLabel == "moves", "the dispatcher's error handler was told the label \(failure.queueLabel)")
   context.expect(
     isRefusal(failure.error, of: bad.number, code: EBADF),
     "the dispatcher's error handler was told \(failure.error)")
@@ -82,7 +83,8 @@ func limitOfTheSystem(_ context: CheckContext) throws {
   observer.refuse(limited)
   let first = bench.source(ends.near, on: queue)
   let error = thrown { try first.activate() }
-  context.expect(isRefusal(error, of: number, code: ENOSPC), "at a limit, activate() threw \(String(describing: error))")
+  context.expect(
+    isRefusal(error, of: number, code: ENOSPC), "at a limit, activate() threw \(String(describing: error))")
   context.expect(first.isCancelled, "at a limit, the source is not cancelled")
   observer.refuse(nil)
 
@@ -101,7 +103,8 @@ func limitOfTheSystem(_ context: CheckContext) throws {
   try queue.setTarget(threads[1]) { _ in moved.signal() }
   try errors.wait(forCount: 1, of: "the refusal at the limit after a migration")
   try moved.wait(for: "the completion of a retarget whose source was refused")
-  context.expect(isRefusal(errors.all[0], of: number, code: ENOSPC), "at a limit, the handler was told \(errors.all[0])")
+  context.expect(
+    isRefusal(errors.all[0], of: number, code: ENOSPC), "at a limit, the handler was told \(errors.all[0])")
   context.expect(second.isCancelled, "at a limit, the source that moved is not cancelled")
   steady.far.send([2])
   try received.wait(forCount: 1, of: "another source while one is at a limit")

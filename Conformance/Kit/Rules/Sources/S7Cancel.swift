@@ -6,7 +6,8 @@ extension Rule {
     "S7",
     "cancel never blocks, is idempotent and legal in every state; no handler starts after it; the cancel handler runs once, "
       + "on the target, after the last handler and with the registration gone; then handlers are released.",
-    why: "The cancel handler is the only safe place to close a descriptor: too early, and a stranger's descriptor is read; "
+    why:
+      "The cancel handler is the only safe place to close a descriptor: too early, and a stranger's descriptor is read; "
       + "never, and it leaks; twice, and a stranger's is closed.",
     whereToLook: ["Sources/HawtDispatch/Sources (cancelling)", "Sources/HawtDispatch/Dispatcher (whenCancelled)"],
     checks: [
@@ -52,7 +53,8 @@ private func cancelDoesNotWait(_ context: CheckContext) throws {
     try cancelled.wait(forCount: 1, of: "the cancel handler on \(target.name)")
     try bench.settle(target.queue)
     context.expect(
-      cancelled.all == [0], "on \(target.name), the cancel handlers saw \(cancelled.all) handlers in flight; wanted: [0]")
+      cancelled.all == [0],
+      "on \(target.name), the cancel handlers saw \(cancelled.all) handlers in flight; wanted: [0]")
     context.record("cancels while a handler was held", 2)
   }
 }

@@ -28,7 +28,8 @@ func placeOfTheCancelHandler(_ context: CheckContext) throws {
       source.cancel()
       try seen.wait(forCount: 1, of: "the cancel handler on \(target.name)")
       try bench.settle(target.queue, destination)
-      context.expect(seen.all == ["cancelled"], "on \(target.name), moved: \(moves), the cancel handler saw: \(seen.all)")
+      context.expect(
+        seen.all == ["cancelled"], "on \(target.name), moved: \(moves), the cancel handler saw: \(seen.all)")
       context.record("cancel handlers looked into")
     }
   }

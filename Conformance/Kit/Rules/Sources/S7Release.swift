@@ -73,7 +73,8 @@ private func drop(
     forCount: 1, of: "the cancel handler of a source that was dropped \(circumstance.rawValue) on \(target.name)")
   try bench.settle(target.queue)
   context.expect(
-    cancels.all == [true], "dropped \(circumstance.rawValue) on \(target.name), the cancel handlers ran: \(cancels.all)")
+    cancels.all == [true], "dropped \(circumstance.rawValue) on \(target.name), the cancel handlers ran: \(cancels.all)"
+  )
   try context.eventually(
     "a source that was dropped \(circumstance.rawValue) on \(target.name) is freed", { observed == nil })
 }

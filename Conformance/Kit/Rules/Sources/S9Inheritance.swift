@@ -7,7 +7,8 @@ extension Rule {
     "S9",
     "All internal descriptors are close-on-exec; in a forked child every use is refused, and the parent's registrations "
       + "stay untouched by whatever the child does or frees.",
-    why: "A poller that leaks into a program that was started keeps sockets open and reports what nobody reads; a child "
+    why:
+      "A poller that leaks into a program that was started keeps sockets open and reports what nobody reads; a child "
       + "shares the parent's kernel set, so that one deregistration there makes the parent deaf.",
     whereToLook: ["Sources/HawtDispatch (fork detection)", "Sources/Polling/Poller (abandonAfterFork)"],
     checks: [
@@ -52,7 +53,9 @@ private func closeOnExec(_ context: CheckContext) throws {
   let signals = dispatcher.makeSignalSource(SIGUSR2, target: dispatcher.global()) { _ in done.signal() }
   try signals.activate()
   kill(getpid(), SIGUSR2)
-  let merging = dispatcher.makeMergingSource(Aggregation<Int, Int>.sum, target: dispatcher.global()) { _ in done.signal() }
+  let merging = dispatcher.makeMergingSource(Aggregation<Int, Int>.sum, target: dispatcher.global()) { _ in
+    done.signal()
+  }
   try merging.activate()
   merging.merge(1)
   try done.wait(for: "timers, a signal and a merge")
@@ -179,7 +182,12 @@ private func childFreesEverything(_ context: CheckContext) throws {
     ("a child that exits", { exit(0) }),
     ("a child that drops sources", { loose.removeAll() }),
     ("a child that drops a dispatcher", { other = nil }),
-    ("a child that drops everything and exits", { loose.removeAll(); other = nil; exit(0) }),
+    (
+      "a child that drops everything and exits",
+      {
+        loose.removeAll(); other = nil; exit(0)
+      }
+    ),
     ("a child that closes every descriptor", { for number in openNumbers() where number > 2 { close(number) } }),
     ("a child that is killed", { raise(SIGKILL) }),
   ]

@@ -7,7 +7,8 @@ extension Rule {
     "T1",
     "Never early; per queue in order of due time, ties in order of arming, also across a retarget; delays of zero, "
       + "negative, and up to 2^63 ns are right.",
-    why: "A timeout that fires a little early finds the condition not yet true and is not armed again; two timers out of "
+    why:
+      "A timeout that fires a little early finds the condition not yet true and is not armed again; two timers out of "
       + "order undo each other's work.",
     whereToLook: ["Sources/HawtDispatch/Timers", "Sources/Polling/Devices/DeadlineTimer.swift"],
     checks: [
@@ -204,7 +205,8 @@ private func dueAtOnce(_ context: CheckContext) throws {
 private func farDelays(_ context: CheckContext) throws {
   let bench = try context.bench()
   let delays: [Duration] = [
-    .nanoseconds(Int64.max), .nanoseconds(Int64.max - 1), .nanoseconds(Int64.max) + .nanoseconds(1), .seconds(Int64.max),
+    .nanoseconds(Int64.max), .nanoseconds(Int64.max - 1), .nanoseconds(Int64.max) + .nanoseconds(1),
+    .seconds(Int64.max),
     .seconds(3_600 * 24 * 365 * 200),
   ]
   for target in try bench.targets() {

@@ -5,7 +5,8 @@ extension Rule {
   /// T2: the clock is the caller's choice.
   static let t2 = Rule(
     "T2", "The caller chooses the clock (continuous or suspending); wall-clock changes have no effect.",
-    why: "A lease has to end while the laptop sleeps, a frame must not; and whoever sets the date must not fire a thousand "
+    why:
+      "A lease has to end while the laptop sleeps, a frame must not; and whoever sets the date must not fire a thousand "
       + "timeouts.",
     whereToLook: ["Sources/Polling/Devices/DeadlineTimer.swift", "Sources/HawtDispatch/Timers"],
     checks: [
@@ -58,7 +59,8 @@ private func kernelsView(_ context: CheckContext) throws {
       for other in TimerClock.allCases {
         let more = KernelTimer.far.count { $0.clock == other.system } - before.count { $0.clock == other.system }
         context.expect(
-          more == (other == clock ? 1 : 0), "a timer on \(clock) set \(more) kernel timers of the clock that is \(other)")
+          more == (other == clock ? 1 : 0),
+          "a timer on \(clock) set \(more) kernel timers of the clock that is \(other)")
       }
       let wall = KernelTimer.all.filter { $0.clock == CLOCK_REALTIME || $0.clock == CLOCK_REALTIME_ALARM }
       context.expect(wall.isEmpty, "\(wall.count) kernel timers follow the wall clock")

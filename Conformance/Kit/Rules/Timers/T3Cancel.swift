@@ -73,7 +73,8 @@ private func cancelledWhileWaiting(_ context: CheckContext) throws {
     try ran.wait(forCount: 10, of: "the timers that were not cancelled on \(target.name)")
     try bench.settle(target.queue)
     context.expect(
-      ran.all == (0..<20).filter { $0 % 2 == 1 }, "on \(target.name), there ran \(ran.all), the even ones were cancelled")
+      ran.all == (0..<20).filter { $0 % 2 == 1 },
+      "on \(target.name), there ran \(ran.all), the even ones were cancelled")
     context.record("timers cancelled while waiting", answers.count)
   }
 }
@@ -208,7 +209,8 @@ private func droppedByShutdown(_ context: CheckContext) throws {
     let target = try bench.targets()[kind]
     let handle = target.queue.asyncAfter(.seconds(3_000)) { context.fail("a timer ran that a shutdown dropped") }
     let report = bench.dispatcher.shutdownAndWait()
-    context.expect(report.droppedTimers == 1, "the shutdown reported \(report.droppedTimers) dropped timers, one was armed")
+    context.expect(
+      report.droppedTimers == 1, "the shutdown reported \(report.droppedTimers) dropped timers, one was armed")
     context.expect(handle.cancel(), "cancel() of a timer that a shutdown dropped said false")
     let late = target.queue.asyncAfter(.milliseconds(1)) { context.fail("a timer ran that was refused") }
     context.expect(late.submission == .refused(.shutDown), "after a shutdown a timer was \(late.submission)")

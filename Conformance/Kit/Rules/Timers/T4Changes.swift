@@ -76,7 +76,8 @@ func rearmingLaterIsQuiet(_ context: CheckContext) throws {
     context.pause(.milliseconds(2))
     let woken = bench.dispatcher.metrics[0].wakeUps - wakeUps
     context.expect(woken <= 3, "\(times) times re-armed later, the poller was woken \(woken) times")
-    context.expect(bench.waits - waits <= 10, "\(times) times re-armed later, the poller waited \(bench.waits - waits) times")
+    context.expect(
+      bench.waits - waits <= 10, "\(times) times re-armed later, the poller waited \(bench.waits - waits) times")
     let all = try seen.wait(forCount: 1, of: "a timer that was re-armed later")
     context.expect(all[0] >= earliest, "a timer that was re-armed later fired \(earliest - all[0]) ns early")
     try bench.settle(target)

@@ -6,7 +6,8 @@ extension Rule {
     "T4",
     "Repeating timers keep phase, merge missed beats and say how many; a changed interval or deadline takes effect at once; "
       + "re-arming later does not wake the poller.",
-    why: "A meter that drifts by its handler's time, or fires a burst after a pause, measures itself; a timeout that is "
+    why:
+      "A meter that drifts by its handler's time, or fires a burst after a pause, measures itself; a timeout that is "
       + "pushed out at every byte must not cost a wake-up each time.",
     whereToLook: ["Sources/HawtDispatch/Timers", "Sources/Polling/Devices/DeadlineTimer.swift"],
     checks: [
@@ -90,7 +91,8 @@ private func lateBeatsKeepPhase(_ context: CheckContext) throws {
     let beats = Int64(all.reduce(0) { $0 + $1.beats })
     let fitting = ((all.last?.at ?? latest) - latest) / interval + 1
     context.expect(
-      beats >= fitting - 1, "on \(target.name), \(beats) beats came where \(fitting) were due: phase is lost when they are late")
+      beats >= fitting - 1,
+      "on \(target.name), \(beats) beats came where \(fitting) were due: phase is lost when they are late")
     context.record("beats, half of them late", Int(beats))
   }
 }
@@ -127,7 +129,8 @@ private func missedBeats(_ context: CheckContext, _ bench: Bench) throws {
       Int64(all[0] + all[1]) <= after, "on \(target.name), \(all[0] + all[1]) beats were told, \(after) had been due")
     context.expect(
       Int64(all[0] + all[1]) >= before - 1,
-      "on \(target.name), \(all[0] + all[1]) beats were told after a pause, \(before) had been due: they were not merged")
+      "on \(target.name), \(all[0] + all[1]) beats were told after a pause, \(before) had been due: they were not merged"
+    )
     try bench.settle(target.queue)
     context.record("beats merged", all[1])
   }
