@@ -2,13 +2,14 @@
 # Who tests the tests: applies each mutant to a copy of the tree, builds it, and expects the rule that is named for it to
 # fail on every backend. Usage: run.sh [NAME...]  (all of MANIFEST by default)
 #
-# Environment: TRAITS (default: "default"), SCRATCH (build directory, kept for the next run), PATIENCE (seconds that a
-# check waits for an event that a mutant may have lost), SEED.
+# Environment: TRAITS (default: "default"), CONFIG (debug builds faster, release races harder), SCRATCH (build directory,
+# kept for the next run), PATIENCE (seconds that a check waits for an event that a mutant may have lost), SEED.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 traits=${TRAITS:-default}
+config=${CONFIG:-release}
 patience=${PATIENCE:-5}
 seed=${SEED:-1}
 # One place for all runs: the compiler's incremental builds are keyed by absolute path and time of change.
@@ -34,12 +35,12 @@ sync_tree() {
 }
 
 build_copy() {
-  (cd "$copy" && swift build -c release --traits "$traits" --scratch-path "$build" --product hawt-conformance) > "$log" 2>&1
+  (cd "$copy" && swift build -c "$config" --traits "$traits" --scratch-path "$build" --product hawt-conformance) > "$log" 2>&1
 }
 
 # Runs one rule; $log then tells what it saw.
 run_rule() {
-  timeout 600 "$build/release/hawt-conformance" --rule "$1" --seed "$seed" --patience "$patience" > "$log" 2>&1
+  timeout 600 "$build/$config/hawt-conformance" --rule "$1" --seed "$seed" --patience "$patience" > "$log" 2>&1
 }
 
 verdict() {
@@ -76,11 +77,13 @@ wanted() {
 sync_tree
 if ! build_copy; then echo "the unchanged tree does not build:"; tail -20 "$log"; exit 1; fi
 rules=$(grep -v '^#' "$here/MANIFEST" | while read -r name rule patch; do
-  [ -n "$name" ] && wanted "$name" "$@" && echo "$rule"; done | sort -u | paste -sd, -)
-if [ -n "$rules" ] && ! run_rule "$rules"; then
-  echo "the unchanged tree breaks a rule:"; grep -A 8 'FAILED' "$log"; exit 1
-fi
-echo "unchanged: keeps ${rules:-nothing}"
+  [ -n "$name" ] && wanted "$name" "$@" && echo "$rule"; done | sort -u)
+for rule in $rules; do
+  # Several attempts: what is judged by measurement may suffer from a machine that is busy with something else.
+  run_rule "$rule" || run_rule "$rule" || run_rule "$rule" || {
+    echo "the unchanged tree breaks $rule:"; grep -A 8 'FAILED' "$log"; exit 1; }
+done
+echo "unchanged: keeps" $rules
 
 while read -r name rule patch; do
   case $name in ''|'#'*) continue ;; esac

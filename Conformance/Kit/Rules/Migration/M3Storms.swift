@@ -138,8 +138,8 @@ private func twoRace(_ context: CheckContext) throws {
       if round % 3 == 0 { queue.async {} }
       spin(.nanoseconds(random.below(2_000)))
       try queue.setTarget(dispatcher.threadQueues[worker]) { outcome in
-        heard.append([round, worker])
         if outcome == .effective { won.append([round, worker]) }
+        heard.append([round, worker])
       }
     }
   }

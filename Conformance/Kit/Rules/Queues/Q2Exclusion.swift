@@ -9,6 +9,7 @@ extension Rule {
       Check("unguarded state under many producers", unguardedState),
       Check("queues nested in one queue share one order of execution", nestedQueuesExclude),
       Check("exclusion while suspended, resumed and retargeted", exclusionInAStorm),
+      Check("nothing that is done to a queue lets a second task in while one is held", secondTaskWhileHeld),
     ])
 }
 
@@ -90,6 +91,8 @@ private func exclusionInAStorm(_ context: CheckContext) throws {
         queue.async {
           inside.enter()
           sum.value += 1
+          // Long enough, now and then, for another worker to come in beside it.
+          if sum.value % 16 == 0 { spin(.microseconds(4)) }
           inside.leave()
           done.signal()
         }
@@ -101,4 +104,41 @@ private func exclusionInAStorm(_ context: CheckContext) throws {
   let total = try queue.sync { sum.value }
   context.expect(total == 2 * each, "unguarded increments were lost: \(total) of \(2 * each)")
   context.record("increments in a storm", total)
+}
+
+/// One operation at a time on a queue whose task is held, with free workers beside it that would take a second one.
+private func secondTaskWhileHeld(_ context: CheckContext) throws {
+  let operations: [(name: String, act: (SerialQueue, Dispatcher) throws -> Void)] = [
+    ("submissions", { queue, _ in for _ in 0..<5 { queue.async {} } }),
+    (
+      "suspend and resume",
+      { queue, _ in
+        queue.suspend()
+        queue.resume()
+      }
+    ),
+    ("a retarget to a global queue", { try $0.setTarget($1.global(.high)) }),
+    ("a retarget to a thread", { try $0.setTarget($1.threadQueues[2]) }),
+    ("a retarget to another queue", { try $0.setTarget($1.makeSerialQueue()) }),
+    ("a timer", { queue, _ in queue.asyncAfter(.zero) {} }),
+  ]
+  for kind in QueueKind.serial {
+    let dispatcher = try context.makeDispatcher(workers: 3)
+    for first in operations {
+      for second in operations {
+        let queue = try kind.makeSerial(dispatcher, "held")
+        let gate = try context.hold(queue)
+        let ran = Tally()
+        for _ in 0..<3 { queue.async { ran.add() } }
+        try first.act(queue, dispatcher)
+        try second.act(queue, dispatcher)
+        context.pause(.microseconds(300))
+        context.expect(
+          ran.value == 0, "\(kind): after \(first.name), then \(second.name), a task ran beside one that is held")
+        gate.open()
+        try context.drain(queue)
+        context.record("pairs of operations on a held queue")
+      }
+    }
+  }
 }

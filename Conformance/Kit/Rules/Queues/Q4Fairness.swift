@@ -140,8 +140,9 @@ private struct Request {
   }
 
   func expectAllPrompt(_ what: String) throws {
-    try context.expectPrompt("\(what): a foreign submission is served") { _ in try submission() }
-    try context.expectPrompt("\(what): a due timer is served") { _ in try timer() }
+    let busy = dispatcher.threadQueues.count
+    try context.expectPrompt("\(what): a foreign submission is served", busyThreads: busy) { _ in try submission() }
+    try context.expectPrompt("\(what): a due timer is served", busyThreads: busy) { _ in try timer() }
     let pipe = try context.makePipe()
     let began = Shared<Moment?>(nil)
     let source = dispatcher.makeReadSource(pipe.readEnd, target: target) { _ in
@@ -149,7 +150,9 @@ private struct Request {
       began.with { $0 = .now }
     }
     try source.activate()
-    try context.expectPrompt("\(what): a ready descriptor is served") { _ in try readiness(pipe, began) }
+    try context.expectPrompt("\(what): a ready descriptor is served", busyThreads: busy) { _ in
+      try readiness(pipe, began)
+    }
     let cancelled = context.latch()
     source.setCancelHandler { cancelled.signal() }
     source.cancel()
