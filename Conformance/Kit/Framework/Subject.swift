@@ -18,7 +18,9 @@ public struct Subject: Sendable, CustomStringConvertible {
 
   /// Anybody's backend, by its type.
   ///
-  /// - Parameter name: the short name, one word; the first word of the backend's identity if nil.
+  /// - Parameters:
+  ///   - name: the short name, one word; the first word of the backend's identity if nil.
+  ///   - type: the backend.
   public init<B: PollingBackend & ~Copyable>(name: String? = nil, _ type: B.Type) {
     self.name = name ?? B.identity.name.split(separator: " ").first.map(String.init) ?? "unnamed"
     backend = Backend(type)

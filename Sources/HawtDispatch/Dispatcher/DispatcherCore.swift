@@ -121,7 +121,7 @@ final class DispatcherCore: @unchecked Sendable {
       thread: worker.thread, globals: globals, wakePolicy: wakePolicy, shares: shares, settings: settings)
     fresh.adopt(self)
     // The old one touches its poller no more: it takes no lease once it is abandoned.
-    worker.lease.take()
+    worker.lease.comeBack()
     fresh.poller = worker.poller
     worker.poller = nil
     worker.lease.free()

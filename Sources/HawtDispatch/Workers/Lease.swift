@@ -5,42 +5,53 @@ internal import Synchronization
 /// Who may touch a worker's poller, registrations and timers: whoever holds it, one thread at a time (rule B6).
 /// Modelled in `Conformance/Models/worker.pml`.
 ///
-///     | round (63) | held (1) |
+///     | round (62) | away (1) | held (1) |
 ///
-/// The owner holds it while it polls, sleeping included, and frees it around user code. Then anybody may take it for a
-/// moment; nobody runs user code under it, nor waits under it but the owner in its poller. An owner that finds it taken
-/// therefore waits for a few instructions only. The round tells peers whether the owner gets on.
+/// The owner holds it while it polls, sleeping included, and leaves it around user code: away. Then anybody may take it for
+/// a moment; nobody runs user code under it, nor waits under it but the owner in its poller. An owner that comes back and
+/// finds it taken therefore waits for a few instructions only. That it is taken does not mean that the owner is back: away
+/// says so, until the owner itself takes the lease.
 struct Lease: ~Copyable {
   private static let held: UInt64 = 1
+  private static let away: UInt64 = 2
+  private static let round: UInt64 = 4
   private let word = Atomic<UInt64>(0)
 
   /// Takes the lease if it is free. Acquires what the last holder did.
   @inline(__always)
-  func tryTake() -> Bool {
+  func tryTake() -> Bool { tryTake(clearing: 0) }
+
+  @inline(__always)
+  private func tryTake(clearing bits: UInt64) -> Bool {
     let seen = word.load(ordering: .relaxed)
     guard seen & Lease.held == 0 else { return false }
     // Sequentially consistent: a poster that fails here has published its work before; the holder looks after it frees.
     return word.compareExchange(
-      expected: seen, desired: seen | Lease.held, ordering: .sequentiallyConsistent
+      expected: seen, desired: (seen | Lease.held) & ~bits, ordering: .sequentiallyConsistent
     ).exchanged
   }
 
-  /// Takes the lease, waiting for a peer to finish with it. The owner.
-  func take() {
+  /// The owner comes back, waiting for a peer to finish with the lease.
+  func comeBack() {
     var spins = 0
-    while !tryTake() {
+    while !tryTake(clearing: Lease.away) {
       spins += 1
       if spins < 100 { hawt_pause() } else { sched_yield() }
     }
   }
 
-  /// Frees the lease. Releases what was done under it; sequentially consistent, as the mailbox is looked at next.
+  /// The owner frees the lease to run user code. Releases what was done under it; sequentially consistent, as the mailbox
+  /// and the watch are looked at next.
   @inline(__always)
-  func free() { word.store((word.load(ordering: .relaxed) & ~Lease.held) &+ 2, ordering: .sequentiallyConsistent) }
-
-  /// The round if the lease is free: its owner is in user code.
-  var roundIfFree: UInt64? {
-    let seen = word.load(ordering: .sequentiallyConsistent)
-    return seen & Lease.held == 0 ? seen : nil
+  func leave() {
+    let seen = word.load(ordering: .relaxed)
+    word.store(((seen & ~Lease.held) | Lease.away) &+ Lease.round, ordering: .sequentiallyConsistent)
   }
+
+  /// Anybody else frees the lease.
+  @inline(__always)
+  func free() { word.store(word.load(ordering: .relaxed) & ~Lease.held, ordering: .sequentiallyConsistent) }
+
+  /// Whether the owner is in user code, whoever may hold the lease meanwhile.
+  var isOwnerAway: Bool { word.load(ordering: .sequentiallyConsistent) & Lease.away != 0 }
 }

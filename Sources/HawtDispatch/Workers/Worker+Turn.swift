@@ -14,7 +14,7 @@ extension Worker {
 
   /// One round. The worker's thread.
   func turn() {
-    lease.take()
+    lease.comeBack()
     counters.rounds.wrappingAdd(1, ordering: .relaxed)
     drainMailbox()
     expireTimers()
@@ -32,7 +32,7 @@ extension Worker {
       // nobody is woken for what is submitted.
       if local.pointee.isSearching { _ = findWork() }
     }
-    freeLease()
+    leaveLease()
     dispatcher.wakePolicy.workerBegins()
     dispatcher.watch.workerBegins(self)
     runPhase()
@@ -231,6 +231,16 @@ extension Worker {
   /// Frees the lease. What was posted while it was held is done by whoever takes it next: this thread if nobody else.
   func freeLease() {
     lease.free()
+    drainPosted()
+  }
+
+  /// The same, of the owner before it runs user code.
+  private func leaveLease() {
+    lease.leave()
+    drainPosted()
+  }
+
+  private func drainPosted() {
     while !mailbox.isEmpty, lease.tryTake() {
       drainMailbox()
       lease.free()

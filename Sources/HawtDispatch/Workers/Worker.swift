@@ -361,7 +361,7 @@ final class Worker: @unchecked Sendable {
   }
 
   /// Whether the worker's thread has freed its lease to run user code.
-  var isInUserCode: Bool { isStarted.load(ordering: .relaxed) && lease.roundIfFree != nil }
+  var isInUserCode: Bool { isStarted.load(ordering: .relaxed) && lease.isOwnerAway }
 
   /// Whether this worker could run something now.
   var hasWork: Bool { hasDefaultWork || !injections.0.looksEmpty || !injections.2.looksEmpty }
