@@ -63,7 +63,8 @@ extension CheckContext {
       if median <= allowed { break }
     }
     guard let best else { return }
-    if expect(best.measured <= best.allowed, "\(what): took \(best.measured.brief), allowed are \(best.allowed.brief)") {
+    if expect(best.measured <= best.allowed, "\(what): took \(best.measured.brief), allowed are \(best.allowed.brief)")
+    {
       record("\(what) in \(best.measured.brief)")
     }
   }
