@@ -7,7 +7,9 @@ private let serialNumber = Atomic<Int>(0)
 extension CheckContext {
   /// A configuration with the backend under test, whose unexpected errors fail the check.
   ///
-  /// - Parameter workers: how many; nil: at least two, also on one CPU.
+  /// - Parameters:
+  ///   - workers: how many.
+  ///   - name: of the dispatcher; nil: one of the kit's own.
   public func configuration(workers: Int = 2, name: String? = nil) -> Configuration {
     let number = serialNumber.add(1, ordering: .relaxed).newValue
     return Configuration(
