@@ -65,7 +65,8 @@ final class Latch: @unchecked Sendable {
   let queue = dispatcher.makeSerialQueue(label: "timers")
   let latch = Latch()
   let count = Atomic<Int>(0)
-  for i in (0..<100).reversed() {
+  // In ascending order: however long the arming takes, none is due before the one before it.
+  for i in 0..<100 {
     queue.asyncAfter(.microseconds(50_000 + i * 1_000)) {
       let number = count.wrappingAdd(1, ordering: .relaxed).oldValue
       #expect(number == i)
