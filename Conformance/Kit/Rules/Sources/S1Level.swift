@@ -13,6 +13,8 @@ extension Rule {
       Check("room left unused is told again", roomLeftUnused),
       Check("what arrives while the handler ends is not lost", arrivalDuringHandler),
       Check("a level that is reported while its handler is held is told again", reportedWhileHeld),
+      Check(
+        "a level that is reported while its queue is suspended is told until it is drained", reportedWhileSuspended),
       Check("random reads: every event has bytes, every byte is read", randomReads),
     ])
 }
@@ -130,6 +132,31 @@ private func reportedWhileHeld(_ context: CheckContext) throws {
     context.expect(
       received.all == (0..<6).map { .bytes([UInt8($0)]) }, "on \(target.name), the bytes were seen as \(received.all)")
     context.record("levels reported while a handler was held")
+    try bench.cancelAndWait(source)
+  }
+}
+
+/// The event waits in its queue, and the poller must not be kept awake by the level: it stops looking. It has to look
+/// again once the handler has run, which drains only half.
+private func reportedWhileSuspended(_ context: CheckContext) throws {
+  let bench = try context.bench()
+  for target in try bench.targets() {
+    guard let queue = target.queue as? SerialQueue else { continue }
+    let ends = try bench.ends()
+    let received = context.recorder(of: Received.self)
+    let source = try bench.activeSource(ends.near, on: queue) { _ in received.append(ends.near.receive(1)) }
+    for round in 0..<3 {
+      queue.suspend()
+      ends.far.send([UInt8(2 * round), UInt8(2 * round + 1)])
+      try bench.settle()
+      bench.expectCalm("a level whose event waits on \(target.name), suspended")
+      queue.resume()
+      try received.wait(forCount: 2 * round + 2, of: "both bytes of round \(round) on \(target.name)")
+    }
+    try bench.settle(queue)
+    context.expect(
+      received.all == (0..<6).map { .bytes([UInt8($0)]) }, "on \(target.name), the bytes were seen as \(received.all)")
+    context.record("levels reported while a queue was suspended", 3)
     try bench.cancelAndWait(source)
   }
 }
