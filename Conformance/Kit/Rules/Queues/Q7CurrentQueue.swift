@@ -180,8 +180,9 @@ private func onForeignThreads(_ context: CheckContext) throws {
 }
 
 private let allocationTracer = "libc_malloc_debug.so.0"
+private let plantedSizes = [4_711, 4_712]
 
-/// glibc's own tracer writes a line for each allocation between two calls, whoever makes it.
+/// glibc's own tracer writes a line for each allocation from a call on, whoever makes it.
 private func assertionAllocatesNothing(_ context: CheckContext) throws {
   guard !Process.isThreadSanitized && !Process.isAddressSanitized else {
     // A sanitizer's allocator knows no tracer; the other builds look.
@@ -193,10 +194,14 @@ private func assertionAllocatesNothing(_ context: CheckContext) throws {
     of: "many assertions",
     environment: ["LD_PRELOAD": allocationTracer, "MALLOC_TRACE": path])
   let lines = (Process.text(of: path, limit: 1 << 20) ?? "").split(separator: "\n")
-  let allocations = lines.count { $0.contains(" + ") }
   context.expect(!lines.isEmpty, "the allocation tracer wrote nothing")
-  // A planted one shows that the tracer sees; what a worker does at idle may add a few.
-  context.expect(allocations >= 1, "the tracer missed an allocation that was made on purpose")
+  // Two that were planted show that the tracer sees, and stand around the assertions.
+  let sizes = plantedSizes.map { "0x" + String($0, radix: 16) }
+  guard let first = lines.firstIndex(where: { $0.contains(" + ") && $0.hasSuffix(sizes[0]) }),
+    let last = lines.lastIndex(where: { $0.contains(" + ") && $0.hasSuffix(sizes[1]) }), first < last
+  else { return context.fail("the tracer missed an allocation that was made on purpose") }
+  let allocations = lines[(first + 1)..<last].count { $0.contains(" + ") }
+  // What other threads do meanwhile may add a few.
   context.expect(allocations < 100, "10,000 assertions made \(allocations) allocations")
 }
 
@@ -205,13 +210,12 @@ private func manyAssertions(_ context: CheckContext) throws {
   typealias Lookup =
     @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>, UnsafePointer<CChar>) ->
     UnsafeMutableRawPointer?
-  // The tracer's functions are hidden versions in the library that was preloaded; those of libc itself do nothing.
+  // The tracer's functions are hidden versions in the library that was preloaded; those of libc itself do nothing. It is
+  // never switched off: that closes the trace under the feet of other threads that are about to write to it.
   guard let library = dlopen(allocationTracer, RTLD_NOW | RTLD_NOLOAD), let found = dlsym(nil, "dlvsym"),
-    let first = unsafeBitCast(found, to: Lookup.self)(library, "mtrace", "GLIBC_2.2.5"),
-    let last = unsafeBitCast(found, to: Lookup.self)(library, "muntrace", "GLIBC_2.2.5")
+    let first = unsafeBitCast(found, to: Lookup.self)(library, "mtrace", "GLIBC_2.2.5")
   else { throw CheckFailure("glibc's allocation tracer is missing") }
   let begin = unsafeBitCast(first, to: Trace.self)
-  let end = unsafeBitCast(last, to: Trace.self)
   let dispatcher = try context.makeDispatcher()
   let parent = dispatcher.makeSerialQueue(label: "asserted queue")
   let child = try dispatcher.makeSerialQueue(label: "running queue", target: parent)
@@ -219,15 +223,20 @@ private func manyAssertions(_ context: CheckContext) throws {
   let planted = Tally()
   try context.drain(inTask: child) {
     begin()
-    // Handed to the outside, or the compiler would take the pair out.
-    planted.set(Int(bitPattern: malloc(4_711)))
-    free(UnsafeMutableRawPointer(bitPattern: planted.value))
+    plant(plantedSizes[0], planted)
     for _ in 0..<10_000 {
       child.assertExecuting()
       parent.assertExecuting()
       other.assertNotExecuting()
     }
-    end()
+    plant(plantedSizes[1], planted)
+    fflush(nil)
   }
   context.record("assertions under the allocation tracer", 30_000)
+}
+
+/// An allocation that is handed to the outside, or the compiler would take it out.
+private func plant(_ size: Int, _ place: Tally) {
+  place.set(Int(bitPattern: malloc(size)))
+  free(UnsafeMutableRawPointer(bitPattern: place.value))
 }
