@@ -51,7 +51,13 @@ func forked(_ body: () throws -> Void) throws -> ForkOutcome {
     said: String(decoding: text, as: UTF8.self))
 }
 
-/// The thread sanitizer ends a child that was forked from several threads when it makes a thread of its own.
+/// The thread sanitizer ends a child that was forked from several threads when it makes a thread of its own, and the
+/// leak checker takes what the parent's other threads held for lost.
 let forkEnvironment = [
-  "TSAN_OPTIONS": (Process.environment("TSAN_OPTIONS").map { $0 + ":" } ?? "") + "die_after_fork=0"
+  "TSAN_OPTIONS": options("TSAN_OPTIONS", with: "die_after_fork=0"),
+  "ASAN_OPTIONS": options("ASAN_OPTIONS", with: "detect_leaks=0"),
 ]
+
+private func options(_ variable: String, with one: String) -> String {
+  (Process.environment(variable).map { $0 + ":" } ?? "") + one
+}
