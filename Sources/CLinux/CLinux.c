@@ -104,3 +104,8 @@ int hawt_signal_install(int signal, struct sigaction *former) {
 }
 
 void hawt_name_this_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+// Of the Swift runtime; it is what loads of weak references are made of.
+extern void *swift_tryRetain(void *object);
+
+_Bool hawt_retain_if_alive(void *object) { return swift_tryRetain(object) != 0; }

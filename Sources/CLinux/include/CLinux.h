@@ -54,6 +54,10 @@ int hawt_signal_slot_take(int signal, int descriptor);
 int hawt_signal_slot_free(int signal, int descriptor);
 int hawt_signal_install(int signal, struct sigaction *former);
 
+// Takes a reference to a Swift object unless its deinitializer has begun; whether it was taken. The object's memory must
+// be there.
+_Bool hawt_retain_if_alive(void *object);
+
 // CPU_SET and CPU_COUNT are macros, which Swift cannot import.
 int hawt_affinity_count(void);
 int hawt_bind_to_nth_cpu(int n);
