@@ -270,6 +270,8 @@ final class Worker: @unchecked Sendable {
   private func lookAtClock() {
     local.pointee.countdown = tasksBetweenClockChecks
     if monotonicNow() >= local.pointee.deadline { local.pointee.isSpent = true }
+    // `pushLocally` looks without a barrier, and may have overlooked a peer that was about to sleep.
+    if wakePolicy.hasIdle, ring.count > 1 { wakePolicy.notify() }
   }
 
   func callLowWater(_ bound: Bound) { bound.limit.onLowWater?() }
