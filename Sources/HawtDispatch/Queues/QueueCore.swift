@@ -102,6 +102,14 @@ final class QueueExtras: @unchecked Sendable {
     _ = old
   }
 
+  /// Takes every value out; the queue is going.
+  func takeSpecifics() -> [ObjectIdentifier: any Sendable] {
+    lock.withLock {
+      defer { specifics = [:] }
+      return specifics
+    }
+  }
+
   func specific<Value: Sendable>(_ key: QueueKey<Value>) -> Value? {
     let found = lock.withLock { specifics[ObjectIdentifier(key)] }
     return (found as? SpecificValue<Value>)?.value
@@ -133,4 +141,17 @@ final class QueueExtras: @unchecked Sendable {
     let key: QueueKey<Value>
     let value: Value
   }
+}
+
+/// What users gave to a queue that is gone, on its way to be released on a worker, outside of everything.
+final class UserValues: Runnable {
+  private let specifics: [ObjectIdentifier: any Sendable]
+  private let bound: Bound?
+
+  init(_ specifics: [ObjectIdentifier: any Sendable], _ bound: Bound?) {
+    self.specifics = specifics
+    self.bound = bound
+  }
+
+  override func execute(on worker: Worker, ticket: UInt) {}
 }
