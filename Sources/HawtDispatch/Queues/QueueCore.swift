@@ -20,7 +20,14 @@ class QueueCore: @unchecked Sendable {
 
   /// The beginning of each use; see `DispatcherCore.enter`.
   @inline(__always)
-  final func enter() -> WorkerRef? { owner.use { $0.enter(self) } }
+  final func enter() -> WorkerRef? {
+    // The way of a worker's own submissions, which are the most frequent: a few loads.
+    if let worker = WorkerRef(), worker.isAtHome(owner.bits) { return worker }
+    return enterSlowly()
+  }
+
+  @inline(never)
+  private func enterSlowly() -> WorkerRef? { dispatcher.enter(self) }
 
   @inline(__always) final var dispatcher: DispatcherCore { owner.value }
   final func adopt(_ dispatcher: DispatcherCore) { owner.set(dispatcher) }

@@ -51,6 +51,31 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   @inline(__always)
   override func submit(_ entry: Entry) -> Submission {
     let worker = enter()
+    if let worker, bound == nil, worker.isRunning(self) {
+      pushFromWithin(entry, worker)
+      return .accepted
+    }
+    return submit(entry, worker)
+  }
+
+  /// Submits a reusable task.
+  @inline(__always)
+  func submit(_ item: WorkItemCore) -> Submission {
+    let worker = enter()
+    if let worker, bound == nil, worker.isRunning(self) {
+      pushFromWithin(worker.use { $0.entryForRepost(item) }, worker)
+      return .accepted
+    }
+    return submit(Entry(item), worker)
+  }
+
+  /// Takes an entry from the task of this queue that is running: nobody has to be told.
+  @inline(__always)
+  private func pushFromWithin(_ entry: Entry, _ worker: WorkerRef) {
+    if !list.pushAsConsumer(entry) { enqueue(entry, worker: worker) }
+  }
+
+  private func submit(_ entry: Entry, _ worker: WorkerRef?) -> Submission {
     if let bound, !bound.admit() {
       _ = entry.discard()
       return .refused(.queueFull(limit: bound.limit.maximum))

@@ -47,6 +47,8 @@ final class Worker: @unchecked Sendable {
     /// The queues that are running on this thread, outermost first.
     var frames: UnsafeMutablePointer<Unmanaged<QueueCore>>
     var frameCount = 0
+    /// The object that is being executed, as bits: its entry's reference may be moved to the entry of a re-post.
+    var executing: UInt = 0
     /// Tasks left until the clock is looked at.
     var countdown = 0
     /// When the present queue's, and the round's, time is over.
@@ -61,6 +63,8 @@ final class Worker: @unchecked Sendable {
   }
 
   private let owner = OwnerReference()
+  /// The dispatcher's: zero in a forked child.
+  private let forkWord: UnsafePointer<UInt64>
   let index: Int
   /// The queue of this worker; outlives it (rule L4).
   unowned(unsafe) let thread: ThreadCore
@@ -95,7 +99,11 @@ final class Worker: @unchecked Sendable {
   var poller: Poller?
   var timers: (continuous: TimerHeap, suspending: TimerHeap)
 
-  init(thread: ThreadCore, globals: [GlobalCore], wakePolicy: WakePolicy, shares: PriorityShares, settings: Settings) {
+  init(
+    thread: ThreadCore, globals: [GlobalCore], wakePolicy: WakePolicy, shares: PriorityShares, settings: Settings,
+    forkWord: UnsafePointer<UInt64>
+  ) {
+    self.forkWord = forkWord
     self.thread = thread
     ownQueue = .passUnretained(thread)
     self.shares = shares
@@ -134,6 +142,11 @@ final class Worker: @unchecked Sendable {
   /// from outside.
   @inline(__always)
   func serves(_ dispatcher: DispatcherCore) -> Bool { owner.isSame(as: dispatcher) && !custody.isAbandoned }
+
+  @inline(__always)
+  func isAtHome(_ owner: UInt) -> Bool {
+    self.owner.bits == owner && !custody.isAbandoned && forkWord.pointee != 0
+  }
 
   /// Itself, without a reference count.
   @inline(__always) var ref: WorkerRef { WorkerRef(self) }
@@ -184,6 +197,12 @@ final class Worker: @unchecked Sendable {
   func push(frame queue: Unmanaged<QueueCore>) {
     local.pointee.frames[local.pointee.frameCount] = queue
     local.pointee.frameCount &+= 1
+  }
+
+  @inline(__always)
+  func isRunning(_ queue: QueueCore) -> Bool {
+    let count = local.pointee.frameCount
+    return count > 0 && local.pointee.frames[count &- 1].toOpaque() == Unmanaged.passUnretained(queue).toOpaque()
   }
 
   @inline(__always)
@@ -251,10 +270,11 @@ final class Worker: @unchecked Sendable {
       queue._withUnsafeGuaranteedRef { $0.run(epoch: entry.epoch, on: self) }
       queue.release()
     case Entry.Kind.object:
-      let object = entry.object
-      let ticket = entry.second
-      object._withUnsafeGuaranteedRef { $0.execute(on: self, ticket: ticket) }
-      object.release()
+      local.pointee.executing = entry.first
+      entry.object._withUnsafeGuaranteedRef { $0.execute(on: self, ticket: entry.second) }
+      // Nobody else's since: what an object executes runs no entries.
+      if local.pointee.executing != 0 { entry.object.release() }
+      local.pointee.executing = 0
       countTask()
     default: break
     }
@@ -272,6 +292,16 @@ final class Worker: @unchecked Sendable {
     if monotonicNow() >= local.pointee.deadline { local.pointee.isSpent = true }
     // `pushLocally` looks without a barrier, and may have overlooked a peer that was about to sleep.
     if wakePolicy.hasIdle, ring.count > 1 { wakePolicy.notify() }
+  }
+
+  /// An entry for `object`, posted to the queue that is running. If the object itself posts, its reference is moved: the
+  /// queue does not execute the new entry before the present one has ended.
+  @inline(__always)
+  func entryForRepost(_ object: Runnable) -> Entry {
+    let bits = UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())
+    guard local.pointee.executing == bits else { return Entry(object) }
+    local.pointee.executing = 0
+    return Entry(tag: Entry.Kind.object, first: bits, second: 0)
   }
 
   func callLowWater(_ bound: Bound) { bound.limit.onLowWater?() }
