@@ -54,6 +54,10 @@ int hawt_signal_slot_take(int signal, int descriptor);
 int hawt_signal_slot_free(int signal, int descriptor);
 int hawt_signal_install(int signal, struct sigaction *former);
 
+// Takes a reference to a Swift object, here and now: the optimizer moves an ordinary retain past an atomic store, and so
+// out of a lock that is a bit in a word; it can neither see into this function nor move the call.
+void hawt_retain(const void *object);
+
 // Takes a reference to a Swift object unless its deinitializer has begun; whether it was taken. The object's memory must
 // be there.
 _Bool hawt_retain_if_alive(void *object);

@@ -68,8 +68,7 @@ class QueueCore: @unchecked Sendable {
 
   /// Whether the calling thread is running this queue, in any frame (rule Q7).
   final var isExecuting: Bool {
-    guard let worker = Worker.current else { return false }
-    return worker.isExecuting(self)
+    WorkerRef()?.use { $0.isExecuting(self) } ?? false
   }
 }
 

@@ -63,7 +63,7 @@ struct Target: ~Copyable {
       let (done, _) = word.weakCompareExchange(expected: seen, desired: seen | 1, ordering: .acquiring)
       if done {
         let queue = Target.queue(seen)
-        retainHere(queue.toOpaque())
+        hawt_retain(queue.toOpaque())
         word.store(seen, ordering: .releasing)
         return queue.takeRetainedValue()
       }

@@ -96,7 +96,9 @@ final class Worker: @unchecked Sendable {
   private var running: (thread: pthread_t, ended: Waiter)?
 
   /// Lease: the poller while the worker is started, its registrations, and its timers.
-  var poller: Poller?
+  var poller: Poller? { didSet { pollerWord.store(Worker.bits(poller), ordering: .releasing) } }
+  /// The same for any thread, without a reference count: pollers live as long as the dispatcher.
+  private let pollerWord = Atomic<UInt>(0)
   var timers: (continuous: TimerHeap, suspending: TimerHeap)
 
   init(
@@ -191,6 +193,18 @@ final class Worker: @unchecked Sendable {
     interruptWord.store(false, ordering: .sequentiallyConsistent)
   }
 
+  private static func bits(_ poller: Poller?) -> UInt {
+    poller.map { UInt(bitPattern: Unmanaged.passUnretained($0).toOpaque()) } ?? 0
+  }
+
+  /// The number of the poller's current wait; nil if the worker's thread was left behind, and its poller given to another.
+  @inline(__always)
+  var waitNumber: UInt64? {
+    // Acquires the poller.
+    guard let pointer = UnsafeRawPointer(bitPattern: pollerWord.load(ordering: .acquiring)) else { return nil }
+    return Unmanaged<Poller>.fromOpaque(pointer)._withUnsafeGuaranteedRef { $0.waitNumber }
+  }
+
   // MARK: Frames (rule Q7)
 
   @inline(__always)
@@ -208,9 +222,16 @@ final class Worker: @unchecked Sendable {
   @inline(__always)
   func popFrame() { local.pointee.frameCount &-= 1 }
 
+  @inline(__always)
   func isExecuting(_ queue: QueueCore) -> Bool {
-    for index in 0..<local.pointee.frameCount
-    where local.pointee.frames[index].toOpaque() == Unmanaged.passUnretained(queue).toOpaque() { return true }
+    // Innermost first, as that is what is asked for most.
+    var index = local.pointee.frameCount
+    let frames = local.pointee.frames
+    let wanted = Unmanaged.passUnretained(queue).toOpaque()
+    while index > 0 {
+      index &-= 1
+      if frames[index].toOpaque() == wanted { return true }
+    }
     return false
   }
 
