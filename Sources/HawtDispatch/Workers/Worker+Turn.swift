@@ -66,8 +66,8 @@ extension Worker {
   }
 
   private func setDeadlines(_ poller: Poller) {
-    poller.setDeadline(.continuous, timers.continuous.earliest)
-    poller.setDeadline(.suspending, timers.suspending.earliest)
+    poller.setDeadline(.continuous, timers.continuous.earliest?.latest)
+    poller.setDeadline(.suspending, timers.suspending.earliest?.latest)
   }
 
   private func expireTimers() {
