@@ -68,8 +68,9 @@ tsan: ## run all tests under the thread sanitizer
 	TSAN_OPTIONS="die_after_fork=0 $$TSAN_OPTIONS" \
 	  $(SWIFT) test --disable-xctest --sanitize=thread --scratch-path $(scratch)-tsan $(traits_$(configuration))
 
+# Locals that are put elsewhere would hide how deep the stack is, which is itself a rule.
 asan: ## run all tests under the address sanitizer, leaks included
-	ASAN_OPTIONS="detect_leaks=1 $$ASAN_OPTIONS" \
+	ASAN_OPTIONS="detect_leaks=1 detect_stack_use_after_return=0 $$ASAN_OPTIONS" \
 	  $(SWIFT) test --disable-xctest --sanitize=address --scratch-path $(scratch)-asan $(traits_$(configuration))
 
 lint: ## check format and style
