@@ -76,7 +76,7 @@ let package = Package(
       name: "HawtEchoTests", dependencies: ["hawt-echo", "HawtDispatch", "HawtSockets"],
       swiftSettings: strict),
     .testTarget(
-      name: "ConformanceTests", dependencies: ["HawtConformance", "HawtDispatch", "hawt-conformance"],
+      name: "ConformanceTests", dependencies: ["HawtConformance", "HawtDispatch", "Polling", "hawt-conformance"],
       swiftSettings: strict),
   ]
 )

@@ -27,6 +27,9 @@ struct ConformanceCommand: ParsableCommand {
   @Option(help: "Seconds to wait for an event before it counts as lost.")
   var patience: Int = 60
 
+  @Flag(help: "Print what each backend says of each kind of descriptor, and stop.")
+  var matrix = false
+
   @Flag(help: "Print the rules and stop.")
   var list = false
 
@@ -39,6 +42,7 @@ struct ConformanceCommand: ParsableCommand {
       return
     }
     let subjects = try chosenSubjects()
+    if matrix { return try printMatrix(subjects) }
     var isConforming = true
     for repetition in 0..<repetitions {
       for subject in subjects {
@@ -56,6 +60,18 @@ struct ConformanceCommand: ParsableCommand {
       }
     }
     if !isConforming { throw ExitCode(1) }
+  }
+
+  private func printMatrix(_ subjects: [Subject]) throws {
+    let table = try MatrixTable(of: subjects)
+    print(table)
+    for failure in table.failures { print("FAILED   \(failure)") }
+    for difference in table.differences { print("DIFFERS  \(difference)") }
+    print(
+      "matrix: \(table.count) cells on \(subjects.map(\.name).joined(separator: ", ")), "
+        + "\(table.failures.count) failed, \(table.differences.count) differ")
+    if !table.failures.isEmpty { throw ExitCode(1) }
+    if !table.differences.isEmpty { throw ExitCode(2) }
   }
 
   private func chosenSubjects() throws -> [Subject] {

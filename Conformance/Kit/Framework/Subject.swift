@@ -13,6 +13,8 @@ public struct Subject: Sendable, CustomStringConvertible {
   public let name: String
   /// The backend that dispatchers are made with.
   public let backend: Backend
+  /// Where the backend is known to be unlike the rules.
+  public let knownDifferences: [KnownDifference]
   /// What the rules about backends themselves need (B1 to B8).
   let laboratory: Laboratory
 
@@ -21,11 +23,25 @@ public struct Subject: Sendable, CustomStringConvertible {
   /// - Parameters:
   ///   - name: the short name, one word; the first word of the backend's identity if nil.
   ///   - type: the backend.
-  public init<B: PollingBackend & ~Copyable>(name: String? = nil, _ type: B.Type) {
+  ///   - knownDifferences: where it is known to be unlike the rules; none, for a backend that conforms.
+  public init<B: PollingBackend & ~Copyable>(
+    name: String? = nil, _ type: B.Type, knownDifferences: [KnownDifference] = []
+  ) {
+    self.knownDifferences = knownDifferences
     self.name = name ?? B.identity.name.split(separator: " ").first.map(String.init) ?? "unnamed"
     backend = Backend(type)
     laboratory = Laboratory(type)
   }
+
+  private init(_ other: Subject, knownDifferences: [KnownDifference]) {
+    name = other.name
+    backend = other.backend
+    laboratory = other.laboratory
+    self.knownDifferences = knownDifferences
+  }
+
+  /// The same backend, with other differences declared.
+  public func declaring(_ differences: [KnownDifference]) -> Subject { Subject(self, knownDifferences: differences) }
 
   /// The name of the backend.
   public var description: String { name }
