@@ -25,7 +25,7 @@ scratch := .build-$(configuration)
 flags := --scratch-path $(scratch) $(traits_$(configuration))
 release := $(scratch)/release
 
-libraries := HawtDispatch HawtSockets Polling HawtConformance
+libraries := HawtDispatch HawtSockets Polling HawtConformance HawtConformanceCommand
 sources := Sources Tests Conformance Package.swift
 
 .PHONY: help build demo test test-epoll test-libevent test-both conformance mutants models tsan asan lint format docs examples libevent

@@ -1,4 +1,5 @@
 public import HawtDispatch
+import Polling
 
 #if Epoll
   import PollingEpoll
@@ -42,6 +43,9 @@ public struct Subject: Sendable, CustomStringConvertible {
 
   /// The same backend, with other differences declared.
   public func declaring(_ differences: [KnownDifference]) -> Subject { Subject(self, knownDifferences: differences) }
+
+  /// The backend's own name for itself, "libevent 2.1.12 (epoll)".
+  public var identity: String { laboratory.identity.name }
 
   /// The name of the backend.
   public var description: String { name }
