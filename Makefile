@@ -20,6 +20,11 @@ traits_epoll :=
 traits_libevent := --traits Libevent
 traits_both := --traits default,Libevent
 
+# What `make conformance` looks at; libevent on poll is no choice of the library's, but shows that rules are not epoll's.
+subjects_epoll := epoll
+subjects_libevent := libevent,libevent-poll
+subjects_both := epoll,libevent,libevent-poll
+
 # Each choice of backends has its own folder, because changing the traits in one would build everything anew.
 scratch := .build-$(configuration)
 flags := --scratch-path $(scratch) $(traits_$(configuration))
@@ -55,7 +60,7 @@ test-both: libevent
 
 conformance: $(if $(filter libevent,$(BACKEND)),libevent) ## run every rule of SEMANTICS on every backend built in
 	$(SWIFT) build --product hawt-conformance $(flags)
-	$(scratch)/debug/hawt-conformance
+	$(scratch)/debug/hawt-conformance --backend $(subjects_$(configuration))
 
 mutants: ## break the production code in each committed way and see that its rule fails
 	TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) Conformance/Broken/run.sh

@@ -4,7 +4,7 @@ import Testing
 
 /// The readiness matrix, a case for each row and backend.
 @Suite struct MatrixTests {
-  @Test(arguments: Subject.builtIn, DescriptorState.all)
+  @Test(arguments: Subject.all, DescriptorState.all)
   func row(_ subject: Subject, _ state: DescriptorState) throws {
     for interest in ReadinessMatrix.interests {
       let cell = try ReadinessMatrix.cell(state, interest, on: subject)

@@ -1,3 +1,5 @@
+import Polling
+
 /// Where a backend is known to be unlike the rules, declared as data: it must then be unlike them in just this way.
 ///
 /// A difference that is gone fails, too: then the declaration is what is wrong.

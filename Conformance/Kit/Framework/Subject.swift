@@ -61,4 +61,15 @@ public struct Subject: Sendable, CustomStringConvertible {
     #endif
     return subjects
   }
+
+  /// The built-in backends, and one that is no choice of the library's but shows that the protocol is not epoll's shape:
+  /// libevent with its `poll` method.
+  public static var all: [Subject] {
+    var subjects = builtIn
+    #if Libevent
+      subjects.append(
+        Subject(name: "libevent-poll", LibeventPollBackend.self, knownDifferences: KnownDifference.ofLibeventOnPoll))
+    #endif
+    return subjects
+  }
 }

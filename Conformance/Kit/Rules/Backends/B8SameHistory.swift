@@ -12,6 +12,7 @@ extension Rule {
     checks: [
       Check("short seeded histories, in lockstep, on every backend that is built in", sameHistories),
       Check("the same readiness matrix on every backend that is built in", sameMatrix),
+      Check(closedIsSilent, closedNumberIsSilent),
     ])
 }
 

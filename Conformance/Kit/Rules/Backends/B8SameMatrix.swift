@@ -15,3 +15,24 @@ func sameMatrix(_ context: CheckContext) throws {
     }
   }
 }
+
+/// The name of a check, which some backends declare to fail.
+let closedIsSilent = "a number that is closed while it is registered is not told"
+
+/// The kernel forgets such a registration; a backend that keeps books of its own has to, too.
+func closedNumberIsSilent(_ context: CheckContext) throws {
+  for interest in ReadinessMatrix.interests {
+    let raw = try RawBench(context)
+    let ends = try raw.ends()
+    ends.far.send([1])
+    let token = try raw.add(ends.near.number, interest)
+    context.expect(try raw.wait()[token] == interest, "an open descriptor was not told")
+    ends.near.close()
+    for round in 1...3 {
+      context.expect(
+        try raw.wait()[token] == nil, "asked for \(interest), wait \(round) told a number that is closed")
+    }
+    raw.remove(ends.near.number, token)
+    context.record("closed numbers")
+  }
+}
