@@ -20,12 +20,17 @@ traits_epoll :=
 traits_libevent := --traits Libevent
 traits_both := --traits default,Libevent
 
+# What `make conformance` looks at; libevent on poll is no choice of the library's, but shows that rules are not epoll's.
+subjects_epoll := epoll
+subjects_libevent := libevent,libevent-poll
+subjects_both := epoll,libevent,libevent-poll
+
 # Each choice of backends has its own folder, because changing the traits in one would build everything anew.
 scratch := .build-$(configuration)
 flags := --scratch-path $(scratch) $(traits_$(configuration))
 release := $(scratch)/release
 
-libraries := HawtDispatch HawtSockets Polling HawtConformance
+libraries := HawtDispatch HawtSockets Polling HawtConformance HawtConformanceCommand
 sources := Sources Tests Conformance Package.swift
 
 .PHONY: help build demo test test-epoll test-libevent test-both conformance mutants models tsan asan lint format docs examples libevent
@@ -55,7 +60,7 @@ test-both: libevent
 
 conformance: $(if $(filter libevent,$(BACKEND)),libevent) ## run every rule of SEMANTICS on every backend built in
 	$(SWIFT) build --product hawt-conformance $(flags)
-	$(scratch)/debug/hawt-conformance
+	$(scratch)/debug/hawt-conformance --backend $(subjects_$(configuration))
 
 mutants: ## break the production code in each committed way and see that its rule fails
 	TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) Conformance/Broken/run.sh

@@ -16,8 +16,10 @@ final class RawBench {
 
   static let bellToken = Polling.Token(slot: 0, generation: 1)
 
-  init(_ context: CheckContext) throws {
-    backend = try context.subject.laboratory.makeRawBackend()
+  convenience init(_ context: CheckContext) throws { try self.init(context.subject) }
+
+  init(_ subject: Subject) throws {
+    backend = try subject.laboratory.makeRawBackend()
     bell = try Descriptor.event()
     try backend.add(bell.number, Self.bellToken, .read)
     registered[Self.bellToken] = (bell.number, .read)

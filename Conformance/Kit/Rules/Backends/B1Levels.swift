@@ -12,6 +12,7 @@ extension Rule {
       Check("a level is reported by every wait, until it is drained", levelsAreRepeated),
       Check("each direction for itself", eachDirection),
       Check("errors and hang-ups are both directions", endingsAreBothDirections),
+      Check("each cell of the readiness matrix is as this system defines it", cellsAreAsWanted),
     ])
 }
 
@@ -77,5 +78,18 @@ private func endingsAreBothDirections(_ context: CheckContext) throws {
       raw.remove(descriptor.number, token)
       context.record("endings")
     }
+  }
+}
+
+private func cellsAreAsWanted(_ context: CheckContext) throws {
+  let rows = Set(DescriptorState.all.map(\.name))
+  for difference in context.subject.knownDifferences {
+    guard case .row(let state, _) = difference.place else { continue }
+    context.expect(rows.contains(state), "a difference is declared for '\(state)', which is no row of the matrix")
+    context.record("rows with a known difference")
+  }
+  for cell in try ReadinessMatrix.cells(on: context.subject) {
+    context.expect(cell.isAsWanted, "\(cell)")
+    context.record("cells of the readiness matrix")
   }
 }

@@ -46,7 +46,7 @@ private func beatsKeepPhase(_ context: CheckContext) throws {
       let earliest = clock.now.nanoseconds + 2_000_000
       source.schedule(after: .milliseconds(2), repeating: .nanoseconds(interval))
       let latest = clock.now.nanoseconds + 2_000_000
-      try context.eventually("25 beats on \(target.name), \(clock)", { total.value >= 25 })
+      try context.eventually("15 beats on \(target.name), \(clock)", { total.value >= 15 })
       source.cancel()
       try bench.settle(target.queue)
       var beats: Int64 = 0
@@ -74,12 +74,12 @@ private func lateBeatsKeepPhase(_ context: CheckContext) throws {
     let total = Tally()
     let source = bench.dispatcher.makeTimerSource(target: target.queue) { event in
       seen.append(Beat(beats: event.beats, at: TimerClock.continuous.now.nanoseconds))
-      if total.add(event.beats) < 14 { thread.asyncAfter(.milliseconds(9)) { spin(.milliseconds(7)) } }
+      if total.add(event.beats) < 10 { thread.asyncAfter(.milliseconds(9)) { spin(.milliseconds(7)) } }
     }
     try source.activate()
     source.schedule(after: .nanoseconds(interval), repeating: .nanoseconds(interval))
     let latest = TimerClock.continuous.now.nanoseconds + interval
-    try context.eventually("14 beats on \(target.name)", { total.value >= 14 })
+    try context.eventually("10 beats on \(target.name)", { total.value >= 10 })
     source.cancel()
     try bench.settle(target.queue)
     expectPhaseKept(seen.all, firstBy: latest, interval, context, "late, on \(target.name)")
