@@ -1,0 +1,37 @@
+import ArgumentParser
+import CSupport
+
+/// Measures the library beside its peers.
+@main
+struct Bench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench", abstract: "Measure HawtDispatch beside its peers.",
+    discussion: "Prints tables for people and, last, one line for each goal for scripts.")
+
+  private static let workloads: [any Workload.Type] = [W4Hops.self, W6Echo.self]
+
+  @Flag(help: "Fewer rounds and shorter samples.")
+  var quick = false
+  @Option(help: "One workload: \(workloads.map { $0.name }.joined(separator: ", ")).")
+  var only: String?
+
+  func validate() throws {
+    if let only, !Self.workloads.contains(where: { $0.name == only }) {
+      throw ValidationError("there is no workload \(only)")
+    }
+  }
+
+  func run() throws {
+    // What a pipe shows should be what has happened so far.
+    bench_buffer_lines()
+    let effort = Effort(isQuick: quick)
+    var sampler = Sampler(quick: quick)
+    var cells: [Cell] = []
+    for workload in Self.workloads where only == nil || workload.name == only {
+      cells += try workload.measure(&sampler, effort)
+    }
+    print()
+    if sampler.disturbed > 0 { print("\(sampler.disturbed) samples were disturbed by other load in every attempt") }
+    for cell in cells { print(cell.line) }
+  }
+}

@@ -1,0 +1,56 @@
+import CSupport
+
+/// An echo server of the suite.
+struct EchoServer {
+  let name: String
+  let program: String
+  var arguments: [String] = []
+
+  static let epoll = EchoServer(name: "C epoll", program: "echo-epoll")
+
+  static func hawt(_ style: String, _ backend: String, threads: Int = 1) -> EchoServer {
+    EchoServer(
+      name: "hawt \(style) \(backend)", program: "echo-hawt",
+      arguments: ["--style", style, "--backend", backend, "--threads", "\(threads)"])
+  }
+}
+
+/// What the load client does.
+struct EchoLoad {
+  var connections = 50
+  var idle = 0
+  var seconds: Double
+  var warmUp: Double
+
+  init(_ effort: Effort, connections: Int = 50, idle: Int = 0) {
+    (self.connections, self.idle) = (connections, idle)
+    (seconds, warmUp) = (effort.seconds, effort.warmUp)
+  }
+
+  func arguments(port: Int) -> [String] {
+    [
+      "--port", "\(port)", "--connections", "\(connections)", "--idle", "\(idle)", "--seconds", "\(seconds)",
+      "--warm-up", "\(warmUp)",
+    ]
+  }
+}
+
+extension EchoServer {
+  /// The server on one CPU, the client on another.
+  func subject(_ load: EchoLoad) -> Subject {
+    Subject(name: name) {
+      let cpus = (bench_usable_cpu(0), bench_usable_cpu(1))
+      let server = try Child(program, arguments, cpu: cpus.0)
+      let port = Int(try server.figure("port"))
+      // With a single CPU both share it.
+      let client = try Child("echo-load", load.arguments(port: port), cpu: cpus.1 >= 0 ? cpus.1 : cpus.0)
+      _ = try client.figure("measuring")
+      let before = try server.ask("cpu")
+      var figures = try client.finish()
+      // The server is idle when the client has gone.
+      figures["server-us"] = (try server.ask("cpu") - before) * 1e6 / (figures["requests"] ?? .nan)
+      figures.add("cpu-seconds", try server.stop())
+      return figures
+    }
+  }
+}
