@@ -13,6 +13,9 @@ let strict: [SwiftSetting] = [
 
 let hawt: Target.Dependency = .product(name: "HawtDispatch", package: "HawtDispatch")
 let sockets: Target.Dependency = .product(name: "HawtSockets", package: "HawtDispatch")
+let nio: [Target.Dependency] = [
+  .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+]
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// The C library's Linux functions.
@@ -26,7 +29,7 @@ func program(_ name: String, libraries: [String] = []) -> Target {
 
 /// A Swift program that is measured.
 func subject(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .executableTarget(name: name, dependencies: ["Support"] + dependencies, swiftSettings: strict)
+  .executableTarget(name: name, dependencies: ["Support", "CSupport"] + dependencies, swiftSettings: strict)
 }
 
 let package = Package(
@@ -40,9 +43,23 @@ let package = Package(
     .target(name: "CSupport", cSettings: gnu),
     program("echo-epoll"),
     program("echo-load"),
+    program("echo-libevent", libraries: ["event_core"]),
+    program("echo-libuv", libraries: ["uv"]),
+    program("echo-threads"),
     program("tasks-c"),
+    program("timers-libevent", libraries: ["event_core"]),
+    program("timers-libuv", libraries: ["uv"]),
     .target(name: "Support", dependencies: ["CSupport"], swiftSettings: strict),
     subject("echo-hawt", [hawt, sockets]),
+    subject("echo-dispatch"),
+    subject("echo-nio", nio),
+    subject("tasks-hawt", [hawt]),
+    subject("tasks-dispatch"),
+    subject("tasks-nio", nio),
+    subject("tasks-concurrency"),
+    subject("timers-hawt", [hawt]),
+    subject("timers-dispatch"),
+    subject("timers-nio", nio),
     .executableTarget(name: "bench", dependencies: ["CSupport", arguments], swiftSettings: strict),
   ]
 )

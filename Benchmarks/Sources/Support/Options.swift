@@ -3,20 +3,20 @@ internal import Glibc
 
 /// The value of `--name VALUE` on the command line. Subjects take few options, from the runner: no need for a parser
 /// that would be linked into what is measured.
-public func option(_ name: String, _ missing: String) -> String {
+package func option(_ name: String, _ missing: String) -> String {
   bench_option(CommandLine.argc, CommandLine.unsafeArgv, name, nil).map { String(cString: $0) } ?? missing
 }
 
 /// The same, as a number.
-public func number(_ name: String, _ missing: Double) -> Double {
+package func number(_ name: String, _ missing: Double) -> Double {
   bench_number(CommandLine.argc, CommandLine.unsafeArgv, name, missing)
 }
 
 /// Tells the runner a figure.
-public func report(_ key: String, _ value: Double) { bench_report(key, value) }
+package func report(_ key: String, _ value: Double) { bench_report(key, value) }
 
 /// Does what the runner asks for on standard input until its end, which ends the process.
-public func serveCommandsForever() -> Never {
+package func serveCommandsForever() -> Never {
   bench_serve_commands()
   while true { pause() }
 }

@@ -8,7 +8,9 @@ struct Bench: ParsableCommand {
     commandName: "bench", abstract: "Measure HawtDispatch beside its peers.",
     discussion: "Prints tables for people and, last, one line for each goal for scripts.")
 
-  private static let workloads: [any Workload.Type] = [W4Hops.self, W6Echo.self]
+  private static let workloads: [any Workload.Type] = [
+    W1Global.self, W2Serial.self, W3Foreign.self, W4Hops.self, W5Many.self, W6Echo.self, W7Timers.self,
+  ]
 
   @Flag(help: "Fewer rounds and shorter samples.")
   var quick = false

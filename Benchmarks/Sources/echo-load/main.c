@@ -1,5 +1,6 @@
 // The load of the echo benchmark: a closed loop of 64-byte messages on N connections from one thread. Every connection
-// sends the next message when it has the answer to the last one. It reports requests a second and latencies.
+// sends the next message when it has the answer to the last one. It reports requests a second and latencies, and closes
+// the connections at the end of its input.
 //
 //   echo-load --port P [--connections 50] [--idle 0] [--warm-up 0.3] [--seconds 1]
 #include "CSupport.h"
@@ -127,6 +128,11 @@ static void report(const load *load, double seconds) {
   bench_report("evenness", evenness(load));
 }
 
+static void wait_for_end_of_input(void) {
+  char ignored[64];
+  while (read(STDIN_FILENO, ignored, sizeof ignored) > 0) {}
+}
+
 int main(int argc, char **argv) {
   int port = (int)bench_number(argc, argv, "port", 0);
   if (port == 0) {
@@ -151,5 +157,6 @@ int main(int argc, char **argv) {
   begin = bench_now();
   run_until(&active, begin, begin + (uint64_t)(bench_number(argc, argv, "seconds", 1) * 1e9));
   report(&active, (double)(bench_now() - begin) / 1e9);
+  wait_for_end_of_input();
   return 0;
 }

@@ -12,6 +12,13 @@ static const struct {
   const char *name;
   size_t (*run)(void);
 } workloads[] = {
+    {"W1", global_fresh},
+    {"W2.fresh", serial_fresh},
+    {"W2.reused", serial_reused},
+    {"W3.p1.fresh", foreign_one_fresh},
+    {"W3.p1.reused", foreign_one_reused},
+    {"W3.p2.fresh", foreign_two_fresh},
+    {"W3.p2.reused", foreign_two_reused},
     {"W4.threads", hop_between_threads},
 };
 

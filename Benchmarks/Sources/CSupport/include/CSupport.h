@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "Timers.h"
+
 /// Nanoseconds of the monotonic clock.
 uint64_t bench_now(void);
 

@@ -16,6 +16,11 @@ struct Results {
   func ratio(_ subject: String, to peer: String, _ key: String) -> Series {
     Series(zip(series(subject, key).values, series(peer, key).values).map { $0 / $1 })
   }
+
+  /// How many times as fast as a peer a subject is, of figures that tell how long an operation takes.
+  func speed(_ subject: String, over peer: String, _ key: String = "ns-per-op") -> Series {
+    ratio(peer, to: subject, key)
+  }
 }
 
 /// A figure in every round.

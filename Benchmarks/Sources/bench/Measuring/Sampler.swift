@@ -14,19 +14,26 @@ struct Sampler {
   private static let foreignLimit = 0.10
   private static let attempts = 3
   private var gate: QuietGate
+  /// How many samples were disturbed in every attempt.
   private(set) var disturbed = 0
   /// How many samples may still be taken again.
   private var repetitions: Int
+  /// On a busy machine all takes longer: a comparison that has taken this long does with fewer rounds.
+  private let secondsPerComparison: Double
+  private static let fewestRounds = 3
 
   init(quick: Bool) {
-    gate = QuietGate(patience: quick ? 20 : 120)
+    gate = QuietGate(patience: quick ? 15 : 90)
     repetitions = quick ? 10 : 60
+    secondsPerComparison = quick ? 8 : 40
   }
 
   /// Takes turns, so that whatever changes slowly on the machine changes for all: A, B, C, A, B, C, …
   mutating func interleave(_ subjects: [Subject], rounds: Int) throws -> Results {
     var results = Results(subjects.map(\.name))
-    for _ in 0..<rounds {
+    let began = bench_now()
+    for round in 0..<rounds {
+      if round >= Self.fewestRounds, Double(bench_now() - began) / 1e9 > secondsPerComparison { break }
       for subject in subjects { results.add(try take(subject), for: subject.name) }
     }
     return results

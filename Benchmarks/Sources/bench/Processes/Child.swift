@@ -4,15 +4,15 @@ import Glibc
 /// A program of the suite: started, talked to in lines, and ended.
 final class Child {
   let name: String
-  private let process: pid_t
-  private let input: CInt
+  let process: pid_t
+  private var input: CInt
   private let output: CInt
   private var buffered: [UInt8] = []
 
   /// How long a program may take to say a line.
   private static let patience: CInt = 60_000
 
-  /// Starts a program that lies beside this one.
+  /// Starts a program that lies beside this one, or whose whole path is given.
   ///
   /// - Parameter cpu: where it may run; nil: on all that this process may use.
   init(_ name: String, _ arguments: [String], cpu: CInt?) throws(BenchError) {
@@ -43,6 +43,7 @@ final class Child {
   }
 
   private static func path(of name: String) -> String {
+    if name.hasPrefix("/") { return name }
     var path = [UInt8](repeating: 0, count: 4096)
     let length = readlink("/proc/self/exe", &path, path.count)
     let own = String(decoding: path[..<max(0, length)], as: UTF8.self)
@@ -90,8 +91,20 @@ final class Child {
     return try figure(command)
   }
 
+  /// What it reports up to the last figure, while it goes on living.
+  func figures(through last: String) throws(BenchError) -> Figures {
+    var figures = Figures()
+    while let line = try line() {
+      guard let figure = Figures.parse(line) else { continue }
+      figures[figure.key] = figure.value
+      if figure.key == last { return figures }
+    }
+    throw BenchError("\(name) ended without telling '\(last)'; see what it said above")
+  }
+
   /// All figures until its end, and the CPU time that it took, under `cpu-seconds`.
   func finish() throws(BenchError) -> Figures {
+    closeInput()
     var figures = Figures()
     while let line = try line() {
       if let figure = Figures.parse(line) { figures[figure.key] = figure.value }
@@ -101,17 +114,40 @@ final class Child {
   }
 
   /// Ends it by the end of its input; returns the CPU time that it took.
-  func stop() throws(BenchError) -> Double { try wait() }
+  func stop() throws(BenchError) -> Double {
+    closeInput()
+    return try wait()
+  }
+
+  /// Ends it by SIGINT; returns what it still said.
+  func interrupt() throws(BenchError) -> [String] {
+    kill(process, SIGINT)
+    var lines: [String] = []
+    while let line = try line() { lines.append(line) }
+    closeInput()
+    var status: CInt = 0
+    _ = reap(&status)
+    return lines
+  }
+
+  private func closeInput() {
+    if input >= 0 { close(input) }
+    input = -1
+  }
 
   private func wait() throws(BenchError) -> Double {
-    close(input)
-    defer { close(output) }
     var status: CInt = 0
+    let seconds = reap(&status)
+    guard status == 0 else { throw BenchError("\(name) failed (wait status \(status)); see what it said above") }
+    return seconds
+  }
+
+  private func reap(_ status: inout CInt) -> Double {
+    defer { close(output) }
     var usage = rusage()
     while wait4(process, &status, 0, &usage) < 0 {
-      guard errno == EINTR else { throw BenchError("\(name) cannot be waited for: \(systemMessage())") }
+      precondition(errno == EINTR, "\(name) cannot be waited for: \(systemMessage())")
     }
-    guard status == 0 else { throw BenchError("\(name) failed (wait status \(status)); see what it said above") }
     return usage.ru_utime.seconds + usage.ru_stime.seconds
   }
 }

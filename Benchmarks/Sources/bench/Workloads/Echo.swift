@@ -8,6 +8,14 @@ struct EchoServer {
 
   static let epoll = EchoServer(name: "C epoll", program: "echo-epoll")
 
+  static let libevent = EchoServer(name: "C libevent", program: "echo-libevent")
+  static let libuv = EchoServer(name: "C libuv", program: "echo-libuv")
+  static let threads = EchoServer(name: "C blocking threads", program: "echo-threads")
+  static let dispatch = EchoServer(name: "libdispatch", program: "echo-dispatch")
+  static let dispatchDefault = EchoServer(
+    name: "libdispatch default", program: "echo-dispatch", arguments: ["--default", "1"])
+  static let nio = EchoServer(name: "SwiftNIO", program: "echo-nio")
+
   static func hawt(_ style: String, _ backend: String, threads: Int = 1) -> EchoServer {
     EchoServer(
       name: "hawt \(style) \(backend)", program: "echo-hawt",
@@ -46,9 +54,9 @@ extension EchoServer {
       let client = try Child("echo-load", load.arguments(port: port), cpu: cpus.1 >= 0 ? cpus.1 : cpus.0)
       _ = try client.figure("measuring")
       let before = try server.ask("cpu")
-      var figures = try client.finish()
-      // The server is idle when the client has gone.
+      var figures = try client.figures(through: "evenness")
       figures["server-us"] = (try server.ask("cpu") - before) * 1e6 / (figures["requests"] ?? .nan)
+      figures["cpu-seconds"] = try client.finish()["cpu-seconds"]
       figures.add("cpu-seconds", try server.stop())
       return figures
     }

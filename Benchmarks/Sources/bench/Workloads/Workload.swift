@@ -2,6 +2,8 @@
 struct Effort {
   let isQuick: Bool
   var rounds: Int { isQuick ? 3 : 5 }
+  /// Peers that no goal compares with are left out when it must be quick.
+  func unlessQuick<Peer>(_ peers: [Peer]) -> [Peer] { isQuick ? [] : peers }
   /// How long one sample of a load lasts, and how long it warms up before, in seconds.
   var seconds: Double { isQuick ? 0.5 : 1 }
   var warmUp: Double { isQuick ? 0.2 : 0.3 }
