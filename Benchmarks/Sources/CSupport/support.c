@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -67,25 +68,39 @@ void bench_report(const char *key, double value) {
 
 void bench_buffer_lines(void) { setvbuf(stdout, NULL, _IOLBF, 0); }
 
+static double (*obey_command)(const char *);
+
 static void *serve_commands(void *ignored) {
   (void)ignored;
   char line[64];
   while (fgets(line, sizeof line, stdin)) {
-    if (strcmp(line, "memory\n") == 0) {
+    line[strcspn(line, "\n")] = 0;
+    if (strcmp(line, "memory") == 0) {
       bench_report("memory", (double)bench_allocated_bytes());
-    } else if (strcmp(line, "cpu\n") == 0) {
+    } else if (strcmp(line, "cpu") == 0) {
       bench_report("cpu", (double)bench_cpu_time() / 1e9);
+    } else if (obey_command) {
+      bench_report(line, obey_command(line));
     } else {
-      fprintf(stderr, "unknown command %s", line);
+      fprintf(stderr, "unknown command '%s'\n", line);
     }
   }
   // The runner is done with this program, or gone; nothing here is worth an orderly end.
   _exit(0);
 }
 
-void bench_serve_commands(void) {
+void bench_serve_commands(double (*obey)(const char *command)) {
+  obey_command = obey;
   pthread_t thread;
   errno = pthread_create(&thread, NULL, serve_commands, NULL);
   if (errno) bench_fail("starting the command thread");
   pthread_detach(thread);
+}
+
+int bench_raise_descriptor_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) bench_fail("asking for the descriptor limit");
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) < 0) bench_fail("raising the descriptor limit");
+  return limit.rlim_cur > 1000000 ? 1000000 : (int)limit.rlim_cur;
 }

@@ -16,7 +16,9 @@ package func number(_ name: String, _ missing: Double) -> Double {
 package func report(_ key: String, _ value: Double) { bench_report(key, value) }
 
 /// Does what the runner asks for on standard input until its end, which ends the process.
-package func serveCommandsForever() -> Never {
-  bench_serve_commands()
+///
+/// - Parameter obey: answers the commands that not every program knows.
+package func serveCommandsForever(_ obey: (@convention(c) (UnsafePointer<CChar>?) -> Double)? = nil) -> Never {
+  bench_serve_commands(obey)
   while true { pause() }
 }

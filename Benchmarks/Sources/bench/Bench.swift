@@ -10,6 +10,7 @@ struct Bench: ParsableCommand {
 
   private static let workloads: [any Workload.Type] = [
     W1Global.self, W2Serial.self, W3Foreign.self, W4Hops.self, W5Many.self, W6Echo.self, W7Timers.self,
+    W8Idle.self, W9Migration.self, W10Held.self,
   ]
 
   @Flag(help: "Fewer rounds and shorter samples.")
@@ -26,6 +27,7 @@ struct Bench: ParsableCommand {
   func run() throws {
     // What a pipe shows should be what has happened so far.
     bench_buffer_lines()
+    _ = bench_raise_descriptor_limit()
     let effort = Effort(isQuick: quick)
     var sampler = Sampler(quick: quick)
     var cells: [Cell] = []

@@ -37,7 +37,7 @@ static void echo(int connection) {
 }
 
 int main(void) {
-  bench_serve_commands();
+  bench_serve_commands(NULL);
   int poller = epoll_create1(EPOLL_CLOEXEC);
   if (poller < 0) bench_fail("making an epoll instance");
   int listener = bench_listen();

@@ -1,16 +1,20 @@
+import Glibc
 import HawtDispatch
 import HawtSockets
 import Support
 
 // The library's echo server, as a user would write it with HawtSockets:
 //
-//   echo-hawt [--backend epoll|libevent] [--style reactor|proactor] [--threads 1]
+//   echo-hawt [--backend epoll|libevent] [--style reactor|proactor] [--threads 1] [--migrate 1]
+//
+// The command `hold` on standard input blocks one worker for a second.
 
-let backend: Backend = option("backend", "epoll") == "libevent" ? .libevent : .epoll
-let style = option("style", "reactor")
 let dispatcher = try Dispatcher(
-  configuration: .init(name: "echo", workers: Int(number("threads", 1)), backend: backend))
-let placement = Placement(dispatcher, pinned: style == "reactor")
+  configuration: .init(
+    name: "echo", workers: Int(number("threads", 1)),
+    backend: option("backend", "epoll") == "libevent" ? .libevent : .epoll))
+let placement = Placement(dispatcher, pinned: option("style", "reactor") == "reactor")
+let migration = number("migrate", 0) == 1 ? try Migration(dispatcher) : nil
 let listener = try Listener(
   .loopback(port: 0), on: dispatcher.makeSerialQueue(label: "accept"), connectionQueue: placement.nextQueue
 ) { connection in
@@ -18,7 +22,11 @@ let listener = try Listener(
     try connection.read { bytes in try connection.write(bytes) }
   }
   try connection.activate()
+  migration?.add(connection.queue)
 }
 try listener.activate()
 report("port", Double(listener.address.port!))
-serveCommandsForever()
+serveCommandsForever { _ in
+  hold(dispatcher)
+  return 1
+}

@@ -39,7 +39,7 @@ static void accept_some(evutil_socket_t listener, short what, void *base) {
 }
 
 int main(void) {
-  bench_serve_commands();
+  bench_serve_commands(NULL);
   struct event_config *config = event_config_new();
   event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV);
   struct event_base *base = event_base_new_with_config(config);

@@ -37,7 +37,7 @@ static void accept_one(uv_stream_t *listener, int status) {
 }
 
 int main(void) {
-  bench_serve_commands();
+  bench_serve_commands(NULL);
   uv_tcp_t listener;
   check(uv_tcp_init(uv_default_loop(), &listener), "making a listener");
   check(uv_tcp_open(&listener, bench_listen()), "taking the listening socket over");

@@ -17,11 +17,15 @@
 
 enum { MESSAGE = 64, EVENTS_PER_WAIT = 256 };
 
+/// A connection that waits longer than this, in nanoseconds, counts as frozen.
+static const uint64_t FROZEN = 250000000;
+
 typedef struct {
   int descriptor;
   int received;
   uint64_t sent_at;
   uint64_t answers;
+  uint64_t longest_wait;
 } connection;
 
 typedef struct {
@@ -41,6 +45,9 @@ static int connect_to(int port) {
       .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
   if (connect(descriptor, (struct sockaddr *)&address, sizeof address) < 0) bench_fail("connecting");
   bench_no_delay(descriptor);
+  // A connection that is closed leaves nothing behind: there are many of them.
+  struct linger none = {.l_onoff = 1, .l_linger = 0};
+  if (setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none) < 0) bench_fail("setting SO_LINGER");
   return descriptor;
 }
 
@@ -101,7 +108,9 @@ static void run_until(load *load, uint64_t from, uint64_t end) {
       connection *each = events[i].data.ptr;
       if (!take_answer(each)) continue;
       now = bench_now();
-      if (each->sent_at >= from) bench_histogram_add(&load->latencies, now - each->sent_at);
+      uint64_t wait = now - each->sent_at;
+      if (each->sent_at >= from) bench_histogram_add(&load->latencies, wait);
+      if (wait > each->longest_wait) each->longest_wait = wait;
       each->answers++;
       load->requests++;
       send_message(each, now);
@@ -118,6 +127,16 @@ static double evenness(const load *load) {
   return (double)fewest * load->count / (double)load->requests;
 }
 
+/// How many connections waited too long, those included that are still waiting.
+static int frozen(const load *load, uint64_t now) {
+  int count = 0;
+  for (int i = 0; i < load->count; i++) {
+    const connection *each = &load->connections[i];
+    if (each->longest_wait > FROZEN || now - each->sent_at > FROZEN) count++;
+  }
+  return count;
+}
+
 static void report(const load *load, double seconds) {
   bench_report("requests", (double)load->requests);
   bench_report("requests-per-second", (double)load->requests / seconds);
@@ -125,6 +144,7 @@ static void report(const load *load, double seconds) {
   bench_report("p99-us", (double)bench_histogram_quantile(&load->latencies, 0.99) / 1000);
   bench_report("p99.9-us", (double)bench_histogram_quantile(&load->latencies, 0.999) / 1000);
   bench_report("max-us", (double)load->latencies.largest / 1000);
+  bench_report("frozen", frozen(load, bench_now()));
   bench_report("evenness", evenness(load));
 }
 
@@ -151,7 +171,7 @@ int main(int argc, char **argv) {
   uint64_t begin = bench_now() + (uint64_t)(bench_number(argc, argv, "warm-up", 0.3) * 1e9);
   run_until(&active, UINT64_MAX, begin);
   active.requests = 0;
-  for (int i = 0; i < active.count; i++) active.connections[i].answers = 0;
+  for (int i = 0; i < active.count; i++) active.connections[i].answers = active.connections[i].longest_wait = 0;
   // The runner asks the server for its CPU time when it reads this.
   bench_report("measuring", 1);
   begin = bench_now();

@@ -25,7 +25,7 @@ static void *serve(void *argument) {
 }
 
 int main(void) {
-  bench_serve_commands();
+  bench_serve_commands(NULL);
   int listener = bench_listen();
   if (fcntl(listener, F_SETFL, 0) < 0) bench_fail("making the listener block");
   pthread_attr_t attributes;

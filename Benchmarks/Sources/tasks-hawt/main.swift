@@ -20,5 +20,6 @@ runNamedWorkload([
   "W4.threads.fresh": { Chain.one(50_000) { hop($0, pinned.0, pinned.1) } },
   "W4.threads.reused": { hopReused(50_000, pinned.0, pinned.1) },
   "W5": manyQueues,
+  "W9": retarget,
   "idle": idleQueues,
 ])

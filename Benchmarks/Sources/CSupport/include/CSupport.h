@@ -40,7 +40,11 @@ void bench_no_delay(int descriptor);
 
 /// Starts a thread that answers the runner's commands on standard input and ends the process at its end.
 /// `memory` is answered with the bytes that malloc has handed out, `cpu` with the CPU time so far in seconds.
-void bench_serve_commands(void);
+/// Any other line goes to `obey`, if there is one, whose answer is sent back.
+void bench_serve_commands(double (*obey)(const char *command));
+
+/// Lets the process, and what it starts, have as many descriptors as it may; returns how many.
+int bench_raise_descriptor_limit(void);
 
 /// Counts of latencies in nanoseconds, each bucket 1/64 of its power of two wide: percentiles are exact to 1.6%.
 #define BENCH_HISTOGRAM_BUCKETS (64 * 64)

@@ -16,10 +16,14 @@ struct EchoServer {
     name: "libdispatch default", program: "echo-dispatch", arguments: ["--default", "1"])
   static let nio = EchoServer(name: "SwiftNIO", program: "echo-nio")
 
-  static func hawt(_ style: String, _ backend: String, threads: Int = 1) -> EchoServer {
+  static func hawt(
+    _ style: String, _ backend: String, threads: Int = 1, migrating: Bool = false
+  ) -> EchoServer {
     EchoServer(
       name: "hawt \(style) \(backend)", program: "echo-hawt",
-      arguments: ["--style", style, "--backend", backend, "--threads", "\(threads)"])
+      arguments: [
+        "--style", style, "--backend", backend, "--threads", "\(threads)", "--migrate", migrating ? "1" : "0",
+      ])
   }
 }
 
@@ -45,17 +49,22 @@ struct EchoLoad {
 
 extension EchoServer {
   /// The server on one CPU, the client on another.
-  func subject(_ load: EchoLoad) -> Subject {
-    Subject(name: name) {
+  ///
+  /// - Parameter command: what the server is told when the measurement begins.
+  func subject(_ load: EchoLoad, as name: String? = nil, command: String? = nil) -> Subject {
+    Subject(name: name ?? self.name) {
       let cpus = (bench_usable_cpu(0), bench_usable_cpu(1))
       let server = try Child(program, arguments, cpu: cpus.0)
       let port = Int(try server.figure("port"))
+      let bytes = try server.ask("memory")
       // With a single CPU both share it.
       let client = try Child("echo-load", load.arguments(port: port), cpu: cpus.1 >= 0 ? cpus.1 : cpus.0)
       _ = try client.figure("measuring")
+      if let command { _ = try server.ask(command) }
       let before = try server.ask("cpu")
       var figures = try client.figures(through: "evenness")
       figures["server-us"] = (try server.ask("cpu") - before) * 1e6 / (figures["requests"] ?? .nan)
+      figures["bytes-per-connection"] = (try server.ask("memory") - bytes) / Double(load.connections + load.idle)
       figures["cpu-seconds"] = try client.finish()["cpu-seconds"]
       figures.add("cpu-seconds", try server.stop())
       return figures
