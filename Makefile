@@ -31,9 +31,9 @@ flags := --scratch-path $(scratch) $(traits_$(configuration))
 release := $(scratch)/release
 
 libraries := HawtDispatch HawtSockets Polling HawtConformance HawtConformanceCommand
-sources := Sources Tests Conformance Package.swift
+sources := Sources Tests Conformance Benchmarks/Sources Benchmarks/Package.swift Package.swift
 
-.PHONY: help build demo test test-epoll test-libevent test-both conformance mutants models tsan asan lint format docs examples libevent
+.PHONY: help build demo test test-epoll test-libevent test-both conformance mutants models tsan asan lint format docs examples bench bench-quick libevent libuv
 
 help: ## list the targets
 	@echo "make [BACKEND=epoll|libevent] TARGET"
@@ -89,6 +89,21 @@ docs: ## build the documentation of the libraries, warnings being errors
 
 examples: ## build and run a package that depends on this one, with each choice of traits
 	Scripts/examples $(if $(has_libevent),libevent)
+
+bench_flags := --package-path Benchmarks --scratch-path .build-benchmarks
+bench_build = $(SWIFT) build -c release $(bench_flags)
+bench_run := .build-benchmarks/release/bench $(if $(ONLY),--only $(ONLY))
+
+bench: libevent libuv ## measure everything beside its peers, under 15 minutes; ONLY=W3: one workload
+	$(bench_build)
+	$(bench_run)
+
+bench-quick: libevent libuv ## the same with fewer and shorter samples, under 3 minutes
+	$(bench_build)
+	$(bench_run) --quick
+
+libuv: ## install libuv's development package if it is missing
+	@Scripts/install-package libuv1-dev /usr/include/uv.h
 
 libevent: ## install libevent's development package if it is missing
 	@$(if $(has_libevent),true,Scripts/install-package libevent-dev $(libevent_header))
