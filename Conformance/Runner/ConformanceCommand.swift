@@ -7,7 +7,7 @@ struct ConformanceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "hawt-conformance",
     abstract: "Checks every rule of RULES.md on dispatchers made with the chosen backends.",
-    discussion: "Exit code: 0 all conform, 1 a rule is broken, 3 wrong usage.")
+    discussion: "Exit code: 0 all conform, 1 a rule is broken, 2 the backends differ, 3 wrong usage.")
 
   @Option(help: "Backends, joined by commas; those that are built in by default.")
   var backend: String?
@@ -30,6 +30,9 @@ struct ConformanceCommand: ParsableCommand {
   @Flag(help: "Print the rules and stop.")
   var list = false
 
+  @OptionGroup(title: "Histories")
+  var histories: HistoryArguments
+
   func run() throws {
     let rules = Catalogue.rules(matching: rule)
     guard !rules.isEmpty else { usage("no rule matches '\(rule)'; --list prints them") }
@@ -39,6 +42,7 @@ struct ConformanceCommand: ParsableCommand {
       return
     }
     let subjects = try chosenSubjects()
+    if histories.areAsked { return try histories.run(on: subjects, seed: seed, patience: patience) }
     var isConforming = true
     for repetition in 0..<repetitions {
       for subject in subjects {
