@@ -36,6 +36,9 @@ struct ConformanceCommand: ParsableCommand {
   @Flag(help: "Print the rules and stop.")
   var list = false
 
+  @OptionGroup(title: "Histories")
+  var histories: HistoryArguments
+
   /// Does what the command line asked for.
   ///
   /// - Parameters:
@@ -50,6 +53,7 @@ struct ConformanceCommand: ParsableCommand {
       return
     }
     let subjects = try chosenSubjects(among: subjects, others)
+    if histories.areAsked { return try histories.run(on: subjects, seed: seed, patience: patience) }
     if matrix { return try printMatrix(subjects) }
     let runs = verify(subjects, rules)
     if !runs.allSatisfy({ $0.report.isConforming }) { throw ExitCode(1) }
