@@ -47,7 +47,7 @@ void hawt_name_this_thread(const char *name);
 void hawt_barrier_in_all_threads(void);
 
 // The eventfds that a signal is announced to. A handler may run at any instruction of any thread, so the table is plain
-// atomics. Taking a slot that is taken for the same descriptor changes nothing. -1: no such signal, or no slot left.
+// atomics. Taking a slot that is taken for the same descriptor changes nothing. -1: no such signal; -2: no slot left.
 struct sigaction;
 int hawt_signal_slot_take(int signal, int descriptor);
 // 0 if that was the signal's last slot, 1 if others are left, -1 if it was not taken.
