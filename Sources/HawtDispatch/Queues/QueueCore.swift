@@ -8,9 +8,9 @@ class QueueCore: @unchecked Sendable {
   /// their creation, before anybody else knows them.
   private final let owner: OwnerReference
   final let label: String
-  final let targetKind: Target.Kind
   /// What most queues never need, made at the first use: a `QueueExtras`, owned.
   private final let extrasWord = Atomic<UInt>(0)
+  final let targetKind: Target.Kind
 
   init(dispatcher: DispatcherCore?, label: String, kind: Target.Kind) {
     owner = OwnerReference(dispatcher)
@@ -87,6 +87,9 @@ final class QueueExtras: @unchecked Sendable {
   /// The worker of an unpinned tree's sources and timers, kept in the extras of the tree's top queue (rule M9).
   /// Guarded by the topology lock.
   var home: Int?
+
+  /// The queue's bound, if it has one. Set before anybody else knows the queue.
+  var bound: Bound?
 
   /// How many entries a shutdown gave up that the thread it abandoned in the queue has still to discard.
   let doomed = Atomic<Int>(0)

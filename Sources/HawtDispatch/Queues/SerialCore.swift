@@ -6,26 +6,28 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   // Sound as Sendable: constant or atomic fields, a list made for concurrent use, and links that the topology lock
   // guards.
 
-  private let state = Atomic<UInt64>(0)
-  private let list = ChunkList()
-  let target: Target
+  // An idle queue's memory counts: small fields stand where the larger ones leave room.
+
+  /// Whether the topology knows it.
+  var isLinked = false
+  private let isBounded: Bool
+  let state = Atomic<UInt64>(0)
+  let list = ChunkList()
   /// How many public references there are (rule Q6).
-  private let handles = Atomic<Int>(0)
-  /// Its bound, if it has one: a `Bound`, owned for the queue's life.
-  private let bound: Bound?
+  let handles = Atomic<Int32>(0)
+  let target: Target
 
   /// The other children of its target, and its own first child. Guarded by the topology lock, unowned: a queue unlinks
   /// itself before it goes, and a child keeps its target alive.
   var nextSibling: Unmanaged<SerialCore>?
   var previousSibling: Unmanaged<SerialCore>?
   var firstChild: Unmanaged<SerialCore>?
-  /// Whether the topology knows it.
-  var isLinked = false
 
   init(dispatcher: DispatcherCore, label: String, target: QueueCore, limit: QueueLimit?) {
     self.target = Target(target)
-    bound = limit.map { Bound($0) }
+    isBounded = limit != nil
     super.init(dispatcher: dispatcher, label: label, kind: .serial)
+    if let limit { extras.bound = Bound(limit) }
     _ = Unmanaged.passUnretained(dispatcher).retain()
   }
 
@@ -35,13 +37,8 @@ final class SerialCore: QueueCore, @unchecked Sendable {
     Unmanaged.passUnretained(dispatcher).release()
   }
 
-  /// The last reference may go under a worker's lease, where no user code must run: what users gave goes in a task.
-  private func letGoOfUserValues() {
-    let specifics = existingExtras?.takeSpecifics() ?? [:]
-    guard bound != nil || !specifics.isEmpty, !dispatcher.isStopped else { return }
-    let global = dispatcher.globals[Priority.default.rawValue]
-    global.enqueue(Entry(UserValues(specifics, bound)), worker: WorkerRef(of: dispatcher))
-  }
+  /// Its bound, if it has one.
+  var bound: Bound? { isBounded ? existingExtras?.bound : nil }
 
   override var depth: Int { list.depth }
   override func makeHandle() -> any Queue { SerialQueue(self) }
@@ -51,7 +48,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   @inline(__always)
   override func submit(_ entry: Entry) -> Submission {
     let worker = enter()
-    if let worker, bound == nil, worker.isRunning(self) {
+    if let worker, !isBounded, worker.isRunning(self) {
       pushFromWithin(entry, worker)
       return .accepted
     }
@@ -62,7 +59,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   @inline(__always)
   func submit(_ item: WorkItemCore) -> Submission {
     let worker = enter()
-    if let worker, bound == nil, worker.isRunning(self) {
+    if let worker, !isBounded, worker.isRunning(self) {
       pushFromWithin(worker.use { $0.entryForRepost(item) }, worker)
       return .accepted
     }
@@ -80,7 +77,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
       _ = entry.discard()
       return .refused(.queueFull(limit: bound.limit.maximum))
     }
-    let result = list.push(bound == nil ? entry : entry.counted, isOutside: worker == nil, worker: worker)
+    let result = list.push(isBounded ? entry.counted : entry, isOutside: worker == nil, worker: worker)
     if result == .accepted {
       ensureScheduled(worker)
       return .accepted
@@ -110,7 +107,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
 
   /// Makes somebody responsible for the entry that the caller has published.
   @inline(__always)
-  private func ensureScheduled(_ worker: WorkerRef?) {
+  func ensureScheduled(_ worker: WorkerRef?) {
     // Sequentially consistent: it must come after the publication; see "why nothing is lost" at `ChunkList`.
     let seen = state.load(ordering: .sequentiallyConsistent)
     if seen & SerialState.scheduled == 0 { schedule(seen, worker) }
@@ -143,7 +140,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
     schedule(seen, worker)
   }
 
-  private func pushToTarget(epoch: UInt32, _ worker: WorkerRef?) {
+  func pushToTarget(epoch: UInt32, _ worker: WorkerRef?) {
     target.push(Entry(self, epoch: epoch), worker: worker)
   }
 
@@ -181,7 +178,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
         if leaveEmpty(worker) { return }
         continue
       }
-      if let bound, entry.isCounted, bound.consumed() { worker.callLowWater(bound) }
+      if entry.isCounted, let bound, bound.consumed() { worker.callLowWater(bound) }
       worker.execute(entry)
     }
   }
@@ -303,110 +300,5 @@ final class SerialCore: QueueCore, @unchecked Sendable {
       pushToTarget(epoch: SerialState(next).epoch, worker)
     }
     return nil
-  }
-
-  // MARK: Lifetime
-
-  func addHandle() {
-    // The first one after the last had gone waits for `dropHandle`, which may be at work: what its holder suspends now
-    // counts.
-    if handles.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue == 0 { dispatcher.topology.lock.withLock {} }
-  }
-
-  /// A public reference went. With the last one, a suspension counts no longer (rule Q6).
-  func dropHandle() {
-    // Acquires and releases, as the last drop must come after what the other holders did.
-    guard handles.wrappingSubtract(1, ordering: .sequentiallyConsistent).newValue == 0 else { return }
-    guard SerialState(state.load(ordering: .acquiring)).isSuspended else { return }
-    let due = dispatcher.topology.lock.withLock { () -> UInt32? in
-      // A task of the queue may have made another reference meanwhile.
-      handles.load(ordering: .sequentiallyConsistent) == 0 ? endSuspension() : nil
-    }
-    if let due { pushToTarget(epoch: due, WorkerRef(of: dispatcher)) }
-  }
-
-  /// - Returns: the epoch of the entry that is due, if one is.
-  private func endSuspension() -> UInt32? {
-    var seen = state.load(ordering: .relaxed)
-    while true {
-      let was = SerialState(seen)
-      guard was.isSuspended else { return nil }
-      let pushes = was.has(SerialState.scheduled) && !was.has(SerialState.running)
-      var next = seen & ~(SerialState.suspendLimit * SerialState.suspendUnit)
-      if pushes { next &+= SerialState.epochUnit }
-      let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
-      if done { return pushes ? SerialState(next).epoch : nil }
-      seen = now
-    }
-  }
-
-  var snapshot: QueueState {
-    let now = SerialState(state.load(ordering: .relaxed))
-    if now.has(SerialState.running) { return .running }
-    if now.isSuspended { return .suspended(count: Int(now.suspendCount)) }
-    return now.has(SerialState.scheduled) ? .scheduled : .idle
-  }
-
-  // MARK: Shutdown
-
-  func close() { list.close() }
-
-  func reopen() {
-    list.reopen()
-    // What a shutdown discarded brought the queue down to low water.
-    if let bound, bound.takeOwedCall() { enqueue(Entry(bound.lowWaterCall), worker: nil) }
-  }
-
-  var isDrained: Bool { list.isEmpty && state.load(ordering: .sequentiallyConsistent) & SerialState.running == 0 }
-
-  /// Takes every entry out, without running it. The dispatcher has no worker left that could run the queue, but perhaps
-  /// one that was abandoned in a task of this queue: that one discards them when it leaves, and they count now.
-  /// - Returns: how many the abandoned thread will discard.
-  func takeAll(into entries: inout [Entry]) -> Int {
-    if let doomed = leaveToRunner() { return doomed }
-    while true {
-      let entry = list.pop(worker: nil)
-      if entry.kind == Entry.Kind.empty { break }
-      if entry.isCounted { bound?.discarded() }
-      entries.append(entry)
-    }
-    _ = list.settle(worker: nil)
-    // Entries of this queue may stand in targets that were discarded: the next submission schedules afresh.
-    var seen = state.load(ordering: .relaxed)
-    while true {
-      let next = (seen & ~(SerialState.scheduled | SerialState.poked)) &+ SerialState.epochUnit
-      let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
-      if done { break }
-      seen = now
-    }
-    // An entry that came after the last pop found the queue scheduled still, and relied on that.
-    if list.hasReady() { ensureScheduled(nil) }
-    return 0
-  }
-
-  /// If a runner is at the queue, tells it to discard what waits now.
-  /// - Returns: how many entries that is; nil if there is no runner.
-  private func leaveToRunner() -> Int? {
-    var seen = state.load(ordering: .sequentiallyConsistent)
-    while seen & SerialState.running != 0 {
-      let doomed = list.depth
-      extras.doomed.store(doomed, ordering: .relaxed)
-      // Releases the number. Decided by one operation: the runner leaves before it, and discards nothing, or after it.
-      let flag = doomed > 0 ? SerialState.doomed : 0
-      let (done, now) = state.compareExchange(
-        expected: seen, desired: seen | flag, ordering: .sequentiallyConsistent)
-      if done { return doomed }
-      seen = now
-    }
-    return nil
-  }
-
-  /// The thread that was abandoned in a task of this queue is still its consumer.
-  private func discardDoomed() {
-    for _ in 0..<extras.doomed.exchange(0, ordering: .relaxed) {
-      let entry = list.pop(worker: nil)
-      if entry.isCounted { bound?.discarded() }
-      _ = entry.discard()
-    }
   }
 }
