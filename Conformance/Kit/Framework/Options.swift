@@ -8,6 +8,8 @@ public struct Options: Sendable {
   public var patience: Duration
   /// Whether descriptors that are left over count as a failure. Only sound where nothing else in the process opens any.
   public var countsDescriptors: Bool
+  /// Whether a rule's other checks are left out once one has failed: for backends that are expected to fail.
+  public var stopsAtFailure = false
   /// The executable that runs scenarios (see `runScenarioIfAsked`); nil: found by the kit.
   public var scenarioExecutable: String?
 
