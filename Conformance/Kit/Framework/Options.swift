@@ -10,7 +10,8 @@ public struct Options: Sendable {
   public var countsDescriptors: Bool
   /// Whether a rule's other checks are left out once one has failed: for backends that are expected to fail.
   public var stopsAtFailure = false
-  /// The executable that runs scenarios (see `runScenarioIfAsked`); nil: found by the kit.
+  /// The executable that runs scenarios (see `runScenarioIfAsked`): a path, or the name of one that lies beside the
+  /// process's own executable or its test bundle; nil: this process itself, or one called `hawt-conformance`.
   public var scenarioExecutable: String?
 
   /// Every option may be left out.
