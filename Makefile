@@ -33,7 +33,7 @@ release := $(scratch)/release
 libraries := HawtDispatch HawtSockets Polling HawtConformance HawtConformanceCommand
 sources := Sources Tests Conformance Benchmarks/Sources Benchmarks/Package.swift Package.swift
 
-.PHONY: help build demo test test-epoll test-libevent test-both conformance mutants models tsan asan lint format docs examples bench bench-quick libevent libuv
+.PHONY: help build demo test test-epoll test-libevent test-both conformance mutants models tsan asan lint format docs examples bench bench-quick libevent libuv mutants-quick
 
 help: ## list the targets
 	@echo "make [BACKEND=epoll|libevent] TARGET"
@@ -65,6 +65,9 @@ conformance: $(if $(filter libevent,$(BACKEND)),libevent) ## run every rule of S
 mutants: ## break the production code in each committed way and see that its rule fails
 	TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) Conformance/Broken/run.sh
 
+mutants-quick: ## the same with one mutant of each family of rules, in a few minutes
+	TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) CONFIG=debug Conformance/Broken/run.sh --quick
+
 models: ## check the protocols' models exhaustively with spin
 	Conformance/Models/run.sh
 
@@ -87,8 +90,9 @@ format: ## format all sources
 docs: ## build the documentation of the libraries, warnings being errors
 	Scripts/docs $(libraries)
 
-examples: ## build and run a package that depends on this one, with each choice of traits
+examples: ## build and run packages that depend on this one: with each choice of traits, and one with a backend of its own
 	Scripts/examples $(if $(has_libevent),libevent)
+	Scripts/example-backend
 
 bench_flags := --package-path Benchmarks --scratch-path .build-benchmarks
 bench_build = $(SWIFT) build -c release $(bench_flags)

@@ -68,6 +68,12 @@ let package = Package(
     .executableTarget(
       name: "hawt-conformance", dependencies: ["HawtConformance", "HawtConformanceCommand"],
       path: "Conformance/Main", swiftSettings: strict),
+    .target(
+      name: "BrokenBackends", dependencies: ["HawtConformance", "Polling"] + backends,
+      path: "Conformance/Broken/Backends", swiftSettings: strict),
+    .executableTarget(
+      name: "hawt-conformance-broken", dependencies: ["BrokenBackends", "HawtConformanceCommand"],
+      path: "Conformance/Broken/Command", swiftSettings: strict),
     .testTarget(
       name: "PollingTests", dependencies: ["Polling", "CLinux"] + backends, swiftSettings: strict),
     .testTarget(
@@ -82,7 +88,8 @@ let package = Package(
     .testTarget(
       name: "ConformanceTests",
       dependencies: [
-        "HawtConformance", "HawtConformanceCommand", "HawtDispatch", "Polling", "hawt-conformance",
+        "BrokenBackends", "HawtConformance", "HawtConformanceCommand", "HawtDispatch", "Polling", "hawt-conformance",
+        "hawt-conformance-broken",
       ], swiftSettings: strict),
   ]
 )

@@ -30,6 +30,9 @@ struct ConformanceCommand: ParsableCommand {
   @Option(help: "Seconds to wait for an event before it counts as lost.")
   var patience: Int = 60
 
+  @Flag(help: "Leave out a rule's other checks once one has failed.")
+  var failFast = false
+
   @Flag(help: "Print what each backend says of each kind of descriptor, and stop.")
   var matrix = false
 
@@ -66,8 +69,9 @@ struct ConformanceCommand: ParsableCommand {
     let first = Options(seed: seed).seed
     for repetition in 1...repetitions {
       // The same seed for each backend, so that they are given the same to do.
-      let options = Options(
+      var options = Options(
         seed: first &+ UInt64(repetition - 1), scale: scale, patience: .seconds(patience), countsDescriptors: true)
+      options.stopsAtFailure = failFast
       for subject in subjects {
         var run = Run(subject: subject, seed: options.seed, repetition: repetition)
         writer.began(run)

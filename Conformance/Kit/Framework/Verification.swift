@@ -50,6 +50,7 @@ public func verifyAndWait(_ rule: Rule, on subject: Subject, options: Options = 
     if let why = subject.difference(inCheck: check.name, of: rule.id) { outcome = judge(outcome, knownAs: why) }
     evidence += outcome.evidence
     failures += outcome.failures.map { "\(check.name): \($0)" }
+    if options.stopsAtFailure && !failures.isEmpty { break }
   }
   if rule.checks.isEmpty { failures.append("the rule has no check") }
   let status: RuleResult.Status =

@@ -11,6 +11,7 @@ extension Rule {
     whereToLook: ["the history and both traces, which the report prints", "the backend that differs from the others"],
     checks: [
       Check("short seeded histories, in lockstep, on every backend that is built in", sameHistories),
+      Check("seeded calls to a bare backend, against one that lives in memory", likeMemory),
       Check("the same readiness matrix on every backend that is built in", sameMatrix),
       Check(closedIsSilent, closedNumberIsSilent),
     ])
