@@ -28,7 +28,11 @@ release := $(scratch)/release
 libraries := HawtDispatch HawtSockets Polling HawtConformance
 sources := Sources Tests Conformance Package.swift
 
-.PHONY: help build demo test test-epoll test-libevent test-both conformance mutants models tsan asan lint format docs examples libevent
+# How many histories `make compare` plays, and what else its command is told (`--seed N`, `--trace out.jsonl`).
+HISTORIES ?= 10000
+COMPARE ?=
+
+.PHONY: help build demo test test-epoll test-libevent test-both conformance compare mutants models tsan asan lint format docs examples libevent
 
 help: ## list the targets
 	@echo "make [BACKEND=epoll|libevent] TARGET"
@@ -56,6 +60,10 @@ test-both: libevent
 conformance: $(if $(filter libevent,$(BACKEND)),libevent) ## run every rule of SEMANTICS on every backend built in
 	$(SWIFT) build --product hawt-conformance $(flags)
 	$(scratch)/debug/hawt-conformance
+
+compare: $(if $(filter libevent,$(BACKEND)),libevent) ## play HISTORIES seeded histories on every backend: they and a model must agree
+	$(SWIFT) build -c release --product hawt-conformance $(flags)
+	$(release)/hawt-conformance --compare --histories $(HISTORIES) $(COMPARE)
 
 mutants: ## break the production code in each committed way and see that its rule fails
 	TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) Conformance/Broken/run.sh
