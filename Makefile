@@ -33,7 +33,11 @@ release := $(scratch)/release
 libraries := HawtDispatch HawtSockets Polling HawtConformance HawtConformanceCommand
 sources := Sources Tests Conformance Benchmarks/Sources Benchmarks/Package.swift Package.swift
 
-.PHONY: help build demo test test-epoll test-libevent test-both conformance mutants models tsan asan lint format docs examples bench bench-quick libevent libuv mutants-quick
+# How many histories `make compare` plays, and what else its command is told (`--seed N`, `--trace out.jsonl`).
+HISTORIES ?= 10000
+COMPARE ?=
+
+.PHONY: help build demo test test-epoll test-libevent test-both conformance compare mutants mutants-quick models tsan asan lint format docs examples bench bench-quick libevent libuv
 
 help: ## list the targets
 	@echo "make [BACKEND=epoll|libevent] TARGET"
@@ -61,6 +65,10 @@ test-both: libevent
 conformance: $(if $(filter libevent,$(BACKEND)),libevent) ## run every rule of SEMANTICS on every backend built in
 	$(SWIFT) build --product hawt-conformance $(flags)
 	$(scratch)/debug/hawt-conformance --backend $(subjects_$(configuration))
+
+compare: $(if $(filter libevent,$(BACKEND)),libevent) ## play HISTORIES seeded histories on every backend: they and a model must agree
+	$(SWIFT) build -c release --product hawt-conformance $(flags)
+	$(release)/hawt-conformance --compare --histories $(HISTORIES) $(COMPARE)
 
 mutants: ## break the production code in each committed way and see that its rule fails
 	TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) Conformance/Broken/run.sh

@@ -200,6 +200,7 @@ extension HistoryModel {
     let sources: [Int]
     var isOwed = false
     var hasStarted = false
+    var isForgotten = false
   }
 
   struct Running: Sendable {
