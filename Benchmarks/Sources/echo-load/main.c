@@ -141,6 +141,7 @@ static void report(const load *load, double seconds) {
   bench_report("requests", (double)load->requests);
   bench_report("requests-per-second", (double)load->requests / seconds);
   bench_report("p50-us", (double)bench_histogram_quantile(&load->latencies, 0.5) / 1000);
+  bench_report("p90-us", (double)bench_histogram_quantile(&load->latencies, 0.9) / 1000);
   bench_report("p99-us", (double)bench_histogram_quantile(&load->latencies, 0.99) / 1000);
   bench_report("p99.9-us", (double)bench_histogram_quantile(&load->latencies, 0.999) / 1000);
   bench_report("max-us", (double)load->latencies.largest / 1000);
