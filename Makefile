@@ -28,7 +28,7 @@ release := $(scratch)/release
 libraries := HawtDispatch HawtSockets Polling HawtConformance
 sources := Sources Tests Conformance Benchmarks/Sources Benchmarks/Package.swift Package.swift
 
-.PHONY: help build demo test test-epoll test-libevent test-both conformance mutants models tsan asan lint format docs examples bench bench-quick bench-plot libevent libuv
+.PHONY: help build demo test test-epoll test-libevent test-both conformance mutants models tsan asan lint format docs examples bench bench-quick bench-plot bench-growth libevent libuv
 
 help: ## list the targets
 	@echo "make [BACKEND=epoll|libevent] TARGET"
@@ -99,6 +99,10 @@ bench-quick: libevent libuv ## the same with fewer and shorter samples, under 3 
 bench-plot: libevent libuv ## draw the echo of all peers: PLOT=echo.svg
 	$(bench_build)
 	.build-benchmarks/release/bench plot $(or $(PLOT),echo.svg)
+
+bench-growth: libevent libuv ## what an operation costs among few and among many: PLOT=growth.svg
+	$(bench_build)
+	.build-benchmarks/release/bench growth $(or $(PLOT),growth.svg)
 
 libuv: ## install libuv's development package if it is missing
 	@Scripts/install-package libuv1-dev /usr/include/uv.h

@@ -5,5 +5,5 @@ import ArgumentParser
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measure HawtDispatch beside its peers.",
-    subcommands: [CompareCommand.self, PlotCommand.self], defaultSubcommand: CompareCommand.self)
+    subcommands: [CompareCommand.self, PlotCommand.self, GrowthCommand.self], defaultSubcommand: CompareCommand.self)
 }

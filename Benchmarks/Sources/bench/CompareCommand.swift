@@ -9,7 +9,7 @@ struct CompareCommand: ParsableCommand {
 
   private static let workloads: [any Workload.Type] = [
     W1Global.self, W2Serial.self, W3Foreign.self, W4Hops.self, W5Many.self, W6Echo.self, W7Timers.self,
-    W8Idle.self, W9Migration.self, W10Held.self,
+    W8Idle.self, W9Migration.self, W10Held.self, Fairness.self, Placement.self,
   ]
 
   @Flag(help: "Fewer rounds and shorter samples.")

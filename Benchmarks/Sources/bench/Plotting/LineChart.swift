@@ -33,14 +33,16 @@ struct LineChart {
   static func color(_ index: Int) -> String { colors[index % colors.count] }
 
   /// An SVG group, its upper left corner at the origin.
-  var svg: String {
+  ///
+  /// - Parameter names: all names of the picture, in the order of their colours.
+  func svg(_ names: [String]) -> String {
     let xs = horizontal.ticks.map(\.at) + lines.flatMap { $0.points.map(\.x) }
     let ys = lines.flatMap { $0.points.map(\.y) }.filter { $0 > 0 }
     guard let lowX = xs.min(), let highX = xs.max(), let lowY = ys.min(), let highY = ys.max() else { return "" }
     let decades = (pow(10, log10(lowY).rounded(.down)), pow(10, log10(highY).rounded(.up)))
     let placeX = Self.place(lowX, highX, from: Self.left, to: Self.width - Self.right)
     let placeY = Self.place(decades.0, decades.1, from: Self.height - Self.bottom, to: Self.top)
-    return frame(placeX, placeY, decades) + "\n" + drawn(placeX, placeY)
+    return frame(placeX, placeY, decades) + "\n" + drawn(placeX, placeY, names)
   }
 
   private func frame(
@@ -66,11 +68,14 @@ struct LineChart {
     return parts.joined(separator: "\n")
   }
 
-  private func drawn(_ placeX: (Double) -> Double, _ placeY: (Double) -> Double) -> String {
-    lines.enumerated().map { index, line in
+  private func drawn(
+    _ placeX: (Double) -> Double, _ placeY: (Double) -> Double, _ names: [String]
+  ) -> String {
+    lines.map { line in
       let places = line.points.filter { $0.y > 0 }.map { "\(compact(placeX($0.x))),\(compact(placeY($0.y)))" }
       let path = places.joined(separator: " ")
-      return "<polyline points='\(path)' fill='none' stroke='\(Self.color(index))' stroke-width='2'/>"
+      return
+        "<polyline points='\(path)' fill='none' stroke='\(Self.color(names.firstIndex(of: line.name) ?? 0))' stroke-width='2'/>"
     }.joined(separator: "\n")
   }
 

@@ -1,24 +1,32 @@
 import Glibc
 
-/// Charts side by side that show the same subjects, with one legend.
+/// Charts beside and below each other, with one legend; a subject has the same colour in all.
 struct Picture {
   let charts: [LineChart]
 
+  private static let columns = 3
+  private static let namesPerRow = 4
+
   var svg: String {
-    let names = charts.first?.lines.map(\.name) ?? []
-    let width = LineChart.width * Double(charts.count)
-    let legendRows = (names.count + 3) / 4
-    let height = LineChart.height + Double(legendRows) * 20 + 10
+    var names: [String] = []
+    for line in charts.flatMap(\.lines) where !names.contains(line.name) { names.append(line.name) }
+    let rows = (charts.count + Self.columns - 1) / Self.columns
+    let legend = LineChart.height * Double(rows)
+    let width = LineChart.width * Double(min(charts.count, Self.columns))
+    let height = legend + Double((names.count + Self.namesPerRow - 1) / Self.namesPerRow) * 20 + 10
     var parts = [
       "<svg xmlns='http://www.w3.org/2000/svg' width='\(compact(width))' height='\(compact(height))'"
         + " font-family='sans-serif' font-size='12'>",
       "<rect width='100%' height='100%' fill='white'/>",
     ]
     for (index, chart) in charts.enumerated() {
-      parts.append("<g transform='translate(\(compact(LineChart.width * Double(index))),0)'>\n\(chart.svg)\n</g>")
+      let x = LineChart.width * Double(index % Self.columns)
+      let y = LineChart.height * Double(index / Self.columns)
+      parts.append("<g transform='translate(\(compact(x)),\(compact(y)))'>\n\(chart.svg(names))\n</g>")
     }
     for (index, name) in names.enumerated() {
-      let (x, y) = (80 + Double(index % 4) * 250, LineChart.height + Double(index / 4) * 20)
+      let x = 80 + Double(index % Self.namesPerRow) * 250
+      let y = legend + Double(index / Self.namesPerRow) * 20
       parts.append(
         "<rect x='\(compact(x))' y='\(compact(y - 4))' width='24' height='4' fill='\(LineChart.color(index))'/>")
       parts.append(LineChart.text(x + 30, y + 3, name))
