@@ -37,7 +37,8 @@ sources := Sources Tests Conformance Benchmarks/Sources Benchmarks/Package.swift
 HISTORIES ?= 10000
 COMPARE ?=
 
-.PHONY: help build demo test test-epoll test-libevent test-both conformance compare mutants mutants-quick models tsan asan lint format docs examples bench bench-quick libevent libuv
+.PHONY: help build demo test test-epoll test-libevent test-both conformance compare mutants mutants-quick models
+.PHONY: tsan asan lint format docs examples bench bench-quick bench-plot bench-growth libevent libuv
 
 help: ## list the targets
 	@echo "make [BACKEND=epoll|libevent] TARGET"
@@ -113,6 +114,14 @@ bench: libevent libuv ## measure everything beside its peers, under 15 minutes; 
 bench-quick: libevent libuv ## the same with fewer and shorter samples, under 3 minutes
 	$(bench_build)
 	$(bench_run) --quick
+
+bench-plot: libevent libuv ## draw the echo of all peers: PLOT=echo.svg
+	$(bench_build)
+	.build-benchmarks/release/bench plot $(or $(PLOT),echo.svg)
+
+bench-growth: libevent libuv ## what an operation costs among few and among many: PLOT=growth.svg
+	$(bench_build)
+	.build-benchmarks/release/bench growth $(or $(PLOT),growth.svg)
 
 libuv: ## install libuv's development package if it is missing
 	@Scripts/install-package libuv1-dev /usr/include/uv.h

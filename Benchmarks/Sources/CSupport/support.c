@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -95,6 +96,12 @@ void bench_serve_commands(double (*obey)(const char *command)) {
   errno = pthread_create(&thread, NULL, serve_commands, NULL);
   if (errno) bench_fail("starting the command thread");
   pthread_detach(thread);
+}
+
+int bench_quiet_descriptor(void) {
+  int descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (descriptor < 0) bench_fail("making an eventfd (raise the descriptor limit?)");
+  return descriptor;
 }
 
 int bench_raise_descriptor_limit(void) {

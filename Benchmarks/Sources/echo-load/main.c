@@ -2,12 +2,15 @@
 // sends the next message when it has the answer to the last one. It reports requests a second and latencies, and closes
 // the connections at the end of its input.
 //
-//   echo-load --port P [--connections 50] [--idle 0] [--warm-up 0.3] [--seconds 1]
+//   echo-load --port P [--connections 50] [--idle 0] [--flood 0] [--warm-up 0.3] [--seconds 1]
+//
+// Idle connections exchange one message at first; they and the active ones are opened in turn. Flooding ones send as fast as the server takes it, and read what comes.
 #include "CSupport.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +29,10 @@ typedef struct {
   uint64_t sent_at;
   uint64_t answers;
   uint64_t longest_wait;
+  bool floods;
 } connection;
 
+/// Connections that are treated alike, all in one epoll instance.
 typedef struct {
   connection *connections;
   int count;
@@ -71,16 +76,34 @@ static int take_answer(connection *from) {
   return from->received == MESSAGE;
 }
 
-static void open_connections(load *load, int port) {
-  load->poller = epoll_create1(EPOLL_CLOEXEC);
-  if (load->poller < 0) bench_fail("making an epoll instance");
-  load->connections = calloc((size_t)load->count, sizeof *load->connections);
+/// Sends and discards as much as goes without blocking, a piece of each.
+static void flood(connection *with, uint32_t ready) {
+  static char bytes[64 * 1024];
+  if (ready & EPOLLIN && recv(with->descriptor, bytes, sizeof bytes, MSG_DONTWAIT) == 0) bench_fail("flooding");
+  if (ready & EPOLLOUT) send(with->descriptor, bytes, sizeof bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void start_flooding(load *load) {
   for (int i = 0; i < load->count; i++) {
     connection *each = &load->connections[i];
-    each->descriptor = connect_to(port);
-    struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = each}};
-    if (epoll_ctl(load->poller, EPOLL_CTL_ADD, each->descriptor, &event) < 0) bench_fail("adding to epoll");
+    each->floods = true;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data = {.ptr = each}};
+    if (epoll_ctl(load->poller, EPOLL_CTL_MOD, each->descriptor, &event) < 0) bench_fail("changing epoll");
   }
+}
+
+static void prepare(load *load, int count) {
+  load->count = count;
+  load->connections = calloc((size_t)count, sizeof *load->connections);
+  if (load->poller == 0) load->poller = epoll_create1(EPOLL_CLOEXEC);
+  if (load->poller < 0) bench_fail("making an epoll instance");
+}
+
+static void open_connection(load *load, int index, int port) {
+  connection *each = &load->connections[index];
+  each->descriptor = connect_to(port);
+  struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = each}};
+  if (epoll_ctl(load->poller, EPOLL_CTL_ADD, each->descriptor, &event) < 0) bench_fail("adding to epoll");
 }
 
 /// One exchange on each connection, one after the other: afterwards the server has accepted them all.
@@ -106,6 +129,10 @@ static void run_until(load *load, uint64_t from, uint64_t end) {
     now = bench_now();
     for (int i = 0; i < count; i++) {
       connection *each = events[i].data.ptr;
+      if (each->floods) {
+        flood(each, events[i].events);
+        continue;
+      }
       if (!take_answer(each)) continue;
       now = bench_now();
       uint64_t wait = now - each->sent_at;
@@ -141,6 +168,7 @@ static void report(const load *load, double seconds) {
   bench_report("requests", (double)load->requests);
   bench_report("requests-per-second", (double)load->requests / seconds);
   bench_report("p50-us", (double)bench_histogram_quantile(&load->latencies, 0.5) / 1000);
+  bench_report("p90-us", (double)bench_histogram_quantile(&load->latencies, 0.9) / 1000);
   bench_report("p99-us", (double)bench_histogram_quantile(&load->latencies, 0.99) / 1000);
   bench_report("p99.9-us", (double)bench_histogram_quantile(&load->latencies, 0.999) / 1000);
   bench_report("max-us", (double)load->latencies.largest / 1000);
@@ -156,16 +184,24 @@ static void wait_for_end_of_input(void) {
 int main(int argc, char **argv) {
   int port = (int)bench_number(argc, argv, "port", 0);
   if (port == 0) {
-    fprintf(stderr, "usage: echo-load --port P [--connections N] [--idle N] [--warm-up S] [--seconds S]\n");
+    fprintf(stderr, "usage: echo-load --port P [--connections N] [--idle N] [--flood N] [--warm-up S] [--seconds S]\n");
     return 2;
   }
-  static load idle, active;
-  idle.count = (int)bench_number(argc, argv, "idle", 0);
-  active.count = (int)bench_number(argc, argv, "connections", 50);
-  open_connections(&idle, port);
+  static load idle, flooding, active;
+  prepare(&idle, (int)bench_number(argc, argv, "idle", 0));
+  prepare(&active, (int)bench_number(argc, argv, "connections", 50));
+  // In turn, while there are of both.
+  for (int i = 0; i < idle.count || i < active.count; i++) {
+    if (i < idle.count) open_connection(&idle, i, port);
+    if (i < active.count) open_connection(&active, i, port);
+  }
   greet(&idle);
-  open_connections(&active, port);
   greet(&active);
+  // They are served by the same loop as the active ones.
+  flooding.poller = active.poller;
+  prepare(&flooding, (int)bench_number(argc, argv, "flood", 0));
+  for (int i = 0; i < flooding.count; i++) open_connection(&flooding, i, port);
+  start_flooding(&flooding);
 
   for (int i = 0; i < active.count; i++) send_message(&active.connections[i], bench_now());
   uint64_t begin = bench_now() + (uint64_t)(bench_number(argc, argv, "warm-up", 0.3) * 1e9);

@@ -38,4 +38,5 @@ runNamedWorkload([
   "W4.pooled": { Chain.one(200_000) { hop($0, first, second) } },
   "W5": manyQueues,
   "idle": idleQueues,
+  "priority": latencyOfLowPriority,
 ])

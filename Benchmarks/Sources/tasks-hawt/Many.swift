@@ -1,15 +1,17 @@
 import HawtDispatch
 import Support
 
-private let queues = (0..<10_000).map { _ in dispatcher.makeSerialQueue(label: "many") }
+private let count = Int(number("queues", 10_000))
+private let queues = (0..<count).map { _ in dispatcher.makeSerialQueue(label: "many") }
 
-/// W5: 10,000 serial queues × 100 tasks.
+/// W5: a million tasks on 10,000 serial queues, or on as many as `--queues` says.
 func manyQueues() -> Int {
   let gate = Gate()
-  for _ in 0..<99 { for queue in queues { queue.async {} } }
+  let each = 1_000_000 / count
+  for _ in 1..<each { for queue in queues { queue.async {} } }
   for queue in queues { queue.async { gate.signal() } }
   gate.wait(queues.count)
-  return queues.count * 100
+  return count * each
 }
 
 /// What an idle serial queue holds, one that has run a task and one that never did.

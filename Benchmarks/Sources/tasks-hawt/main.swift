@@ -22,4 +22,6 @@ runNamedWorkload([
   "W5": manyQueues,
   "W9": retarget,
   "idle": idleQueues,
+  "memory": memoryOfIdle,
+  "priority": latencyOfLowPriority,
 ])

@@ -20,12 +20,13 @@ struct Sampler {
   private var repetitions: Int
   /// On a busy machine all takes longer: a comparison that has taken this long does with fewer rounds.
   private let secondsPerComparison: Double
-  private static let fewestRounds = 3
+  private let fewestRounds: Int
 
   init(quick: Bool) {
     gate = QuietGate(patience: quick ? 15 : 90)
     repetitions = quick ? 10 : 60
-    secondsPerComparison = quick ? 8 : 40
+    secondsPerComparison = quick ? 6 : 40
+    fewestRounds = quick ? 2 : 3
   }
 
   /// Takes turns, so that whatever changes slowly on the machine changes for all: A, B, C, A, B, C, …
@@ -33,7 +34,7 @@ struct Sampler {
     var results = Results(subjects.map(\.name))
     let began = bench_now()
     for round in 0..<rounds {
-      if round >= Self.fewestRounds, Double(bench_now() - began) / 1e9 > secondsPerComparison { break }
+      if round >= fewestRounds, Double(bench_now() - began) / 1e9 > secondsPerComparison { break }
       for subject in subjects { results.add(try take(subject), for: subject.name) }
     }
     return results

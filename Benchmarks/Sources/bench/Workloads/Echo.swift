@@ -31,6 +31,7 @@ struct EchoServer {
 struct EchoLoad {
   var connections = 50
   var idle = 0
+  var flooding = 0
   var seconds: Double
   var warmUp: Double
 
@@ -41,8 +42,8 @@ struct EchoLoad {
 
   func arguments(port: Int) -> [String] {
     [
-      "--port", "\(port)", "--connections", "\(connections)", "--idle", "\(idle)", "--seconds", "\(seconds)",
-      "--warm-up", "\(warmUp)",
+      "--port", "\(port)", "--connections", "\(connections)", "--idle", "\(idle)", "--flood", "\(flooding)",
+      "--seconds", "\(seconds)", "--warm-up", "\(warmUp)",
     ]
   }
 }
@@ -50,15 +51,19 @@ struct EchoLoad {
 extension EchoServer {
   /// The server on one CPU, the client on another.
   ///
-  /// - Parameter command: what the server is told when the measurement begins.
-  func subject(_ load: EchoLoad, as name: String? = nil, command: String? = nil) -> Subject {
+  /// - Parameters:
+  ///   - command: what the server is told when the measurement begins.
+  ///   - pinned: false: both on all CPUs.
+  func subject(
+    _ load: EchoLoad, as name: String? = nil, command: String? = nil, pinned: Bool = true
+  ) -> Subject {
     Subject(name: name ?? self.name) {
-      let cpus = (bench_usable_cpu(0), bench_usable_cpu(1))
-      let server = try Child(program, arguments, cpu: cpus.0)
+      // With a single CPU both share it.
+      let cpus: [CInt?] = pinned ? [bench_usable_cpu(0), max(bench_usable_cpu(1), bench_usable_cpu(0))] : [nil, nil]
+      let server = try Child(program, arguments, cpu: cpus[0])
       let port = Int(try server.figure("port"))
       let bytes = try server.ask("memory")
-      // With a single CPU both share it.
-      let client = try Child("echo-load", load.arguments(port: port), cpu: cpus.1 >= 0 ? cpus.1 : cpus.0)
+      let client = try Child("echo-load", load.arguments(port: port), cpu: cpus[1])
       _ = try client.figure("measuring")
       if let command { _ = try server.ask(command) }
       let before = try server.ask("cpu")
