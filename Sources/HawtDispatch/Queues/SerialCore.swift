@@ -32,6 +32,8 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   }
 
   deinit {
+    // In a forked child a thread that is not there may hold the lock for ever; nothing there counts any more.
+    guard !dispatcher.isForked else { return }
     dispatcher.topology.unlink(self)
     letGoOfUserValues()
     Unmanaged.passUnretained(dispatcher).release()
