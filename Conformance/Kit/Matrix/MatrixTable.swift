@@ -8,7 +8,9 @@ public struct MatrixTable: Sendable, CustomStringConvertible {
 
   /// Looks at every cell of every backend. It blocks.
   ///
-  /// - Parameter progress: told of each cell.
+  /// - Parameters:
+  ///   - subjects: the backends, in the order of the columns.
+  ///   - progress: told of each cell.
   public init(
     of subjects: [Subject], progress: (Subject, ReadinessMatrix.Cell) -> Void = { _, _ in }
   ) throws {
