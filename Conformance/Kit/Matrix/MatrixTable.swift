@@ -9,7 +9,7 @@ public struct MatrixTable: Sendable, CustomStringConvertible {
   /// Looks at every cell of every backend. It blocks.
   ///
   /// - Parameters:
-  ///   - subjects: the backends, each a column.
+  ///   - subjects: the backends, in the order of the columns.
   ///   - progress: told of each cell.
   public init(
     of subjects: [Subject], progress: (Subject, ReadinessMatrix.Cell) -> Void = { _, _ in }
