@@ -41,17 +41,23 @@ struct HistoryArguments: ParsableArguments {
 
     let names = subjects.map(\.name).joined(separator: ", ")
     let start = ContinuousClock.now
+    HistoryWatch.begin()
+    defer { HistoryWatch.end() }
+    // Shortening a wrong history takes a minute or two.
+    let willPlay = { (name: String) in HistoryWatch.willPlay(name, atMost: 300 + 10 * patience) }
     let report: HistoryReport
     if let replay {
       print("replaying \(replay) on \(names)")
-      guard let found = try replayHistory(named: replay, on: subjects, options: options, trace: writer) else {
+      guard let found = try replayHistory(named: replay, on: subjects, options: options, trace: writer, willPlay) else {
         usage("'\(replay)' names no history")
       }
       report = found
     } else {
       print("\(histories) histories on \(names): seed \(options.seed)")
       fflush(nil)
-      report = try compareHistories(on: subjects, options: options, trace: writer) { done in
+      report = try compareHistories(on: subjects, options: options, trace: writer) { done, name in
+        willPlay(name)
+        guard done > 0, done % max(1, histories / 10) == 0 else { return }
         print("  \(done) histories")
         fflush(nil)
       }

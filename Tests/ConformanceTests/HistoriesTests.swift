@@ -36,7 +36,8 @@ import Testing
     }
     let verbs: [Substring] = [
       "submit", "delay", "timer", "suspend", "resume", "retarget", "open", "read", "watch", "gather", "activate",
-      "move", "let", "cancel", "write", "half-close", "hang", "reset", "close", "reuse", "merge", "throw", "shut",
+      "move", "let", "cancel", "write", "half-close", "hang", "reset", "close", "reuse", "merge", "busy", "throw",
+      "shut",
       "restart", "meet",
     ]
     #expect(verbs.filter { !used.contains($0) } == [])

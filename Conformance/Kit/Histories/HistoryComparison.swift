@@ -82,15 +82,16 @@ public struct HistoryReport: Sendable {
 ///   - subjects: the backends. One alone is compared with itself.
 ///   - options: which histories.
 ///   - trace: told each line of every trace.
-///   - progress: told how many histories are done, now and then.
+///   - progress: told before each history how many are done, and the name of the next.
 public func compareHistories(
   on subjects: [Subject], options: HistoryOptions, trace: ((String) -> Void)? = nil,
-  progress: (Int) -> Void = { _ in }
+  progress: (_ done: Int, _ next: String) -> Void = { _, _ in }
 ) throws -> HistoryReport {
   let comparison = try HistoryComparison(subjects, patience: options.patience, trace: trace)
   for index in 0..<options.count {
-    if index > 0, index % max(1, options.count / 10) == 0 { progress(index) }
-    if try comparison.compare(options.history(at: index)) != nil { break }
+    let history = options.history(at: index)
+    progress(index, history.name)
+    if try comparison.compare(history) != nil { break }
   }
   return comparison.end()
 }
@@ -100,11 +101,13 @@ public func compareHistories(
 ///
 /// - Returns: nil if that is no history's name.
 public func replayHistory(
-  named name: String, on subjects: [Subject], options: HistoryOptions, trace: ((String) -> Void)? = nil
+  named name: String, on subjects: [Subject], options: HistoryOptions, trace: ((String) -> Void)? = nil,
+  _ willPlay: (String) -> Void = { _ in }
 ) throws -> HistoryReport? {
   guard let history = History(named: name) else { return nil }
   let comparison = try HistoryComparison(subjects, patience: options.patience, trace: trace)
   for _ in 0..<(history.pace == .racing ? options.count : 1) {
+    willPlay(history.name)
     if try comparison.compare(history, shrinks: false) != nil { break }
   }
   return comparison.end()

@@ -115,13 +115,18 @@ struct HistoryGenerator {
       case 5: timers.append(add(body, .arm(anyQueue(), random.pick([.none, .short, .longer]))))
       default: if pace == .racing { state(body) } else { merge(body) }
       }
+      if pace == .racing, random.oneIn(4) { add(body, .dawdle(microseconds: random.pick([5, 20, 60]))) }
     }
   }
 
   /// A task that does one thing to the state of queues or sources: so everything is also done on a worker.
   private mutating func submitAlone(_ actor: HistoryActor) {
-    let task = add(actor, .submit(anyQueue()))
-    state(.task(task))
+    let queue = anyQueue()
+    let body = HistoryActor.task(add(actor, .submit(queue)))
+    guard case .serial(let own) = queue, random.oneIn(4) else { return state(body) }
+    // What it does to the queue that runs it takes effect when it has ended, and this cancels out.
+    add(body, .suspend(.queue(own)))
+    add(body, .resume(.queue(own)))
   }
 
   private mutating func arm(_ actor: HistoryActor) {
@@ -186,7 +191,7 @@ struct HistoryGenerator {
   }
 
   private mutating func makeRefused(_ actor: HistoryActor, _ lane: Int) {
-    finish(add(actor, .makeRefused(random.oneIn(4) ? .file : .negative, anyQueue())), actor, lane, isMerger: false)
+    finish(add(actor, .makeRefused(random.oneIn(12) ? .file : .negative, anyQueue())), actor, lane, isMerger: false)
   }
 
   /// Most sources are activated at once.

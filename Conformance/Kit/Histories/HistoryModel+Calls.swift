@@ -44,7 +44,7 @@ extension HistoryModel {
     case .fail: if case .task(let task) = actor { tasks[task]?.willThrow = true }
     case .shutDown: enter(phases.union([.closing]))
     case .restart: enter(phases.union([.running]))
-    case .take, .meet: break
+    case .take, .dawdle, .meet: break
     }
   }
 
@@ -103,7 +103,7 @@ extension HistoryModel {
     case .restart:
       try require(outcome == .done, "L4: a stopped dispatcher did not start again: \(outcome)")
       enter([.running])
-    case .connect, .makeReader, .makeWriter, .makeRefused, .makeMerger, .take, .fail, .meet: break
+    case .connect, .makeReader, .makeWriter, .makeRefused, .makeMerger, .take, .dawdle, .fail, .meet: break
     }
   }
 

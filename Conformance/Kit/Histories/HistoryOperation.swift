@@ -83,6 +83,8 @@ enum HistoryOperation: Hashable, Sendable {
   /// Gives the near descriptor's number to a new connection while its sources are live, and then cancels those.
   case replace(connection: Int, keepsDuplicate: Bool)
   case merge(into: Int)
+  /// A task takes its time, so that others meet it.
+  case dawdle(microseconds: Int)
   /// The task that does this throws when it has done the rest.
   case fail
   case shutDown
@@ -114,6 +116,7 @@ extension HistoryOperation: CustomStringConvertible {
     case .close(let connection): "close c\(connection)"
     case .replace(let connection, let keeps): "reuse the number of c\(connection)\(keeps ? ", a duplicate stays" : "")"
     case .merge(let source): "merge into s\(source)"
+    case .dawdle(let time): "be busy for \(time) µs"
     case .fail: "throw"
     case .shutDown: "shut down"
     case .restart: "restart"

@@ -63,6 +63,11 @@ extension HistoryPlayer {
       }
     case .merge(let source):
       return things.with { $0.mergers[source] }.map { merger in { [self] in outcome(of: merger.merge(number)) } }
+    case .dawdle(let time):
+      return {
+        spin(.microseconds(time))
+        return .done
+      }
     case .fail: return { .done }
     case .shutDown: return prepareShutdown()
     case .restart:

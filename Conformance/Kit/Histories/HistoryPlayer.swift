@@ -239,7 +239,7 @@ extension HistoryOperation {
   /// Whether others notice when exactly it is done.
   var changesState: Bool {
     switch self {
-    case .submit, .arm, .merge, .fail: false
+    case .submit, .arm, .merge, .dawdle, .fail: false
     default: true
     }
   }
