@@ -20,19 +20,25 @@ traits_epoll :=
 traits_libevent := --traits Libevent
 traits_both := --traits default,Libevent
 
+# What `make conformance` looks at; libevent on poll is no choice of the library's, but shows that rules are not epoll's.
+subjects_epoll := epoll
+subjects_libevent := libevent,libevent-poll
+subjects_both := epoll,libevent,libevent-poll
+
 # Each choice of backends has its own folder, because changing the traits in one would build everything anew.
 scratch := .build-$(configuration)
 flags := --scratch-path $(scratch) $(traits_$(configuration))
 release := $(scratch)/release
 
-libraries := HawtDispatch HawtSockets Polling HawtConformance
-sources := Sources Tests Conformance Package.swift
+libraries := HawtDispatch HawtSockets Polling HawtConformance HawtConformanceCommand
+sources := Sources Tests Conformance Benchmarks/Sources Benchmarks/Package.swift Package.swift
 
 # How many histories `make compare` plays, and what else its command is told (`--seed N`, `--trace out.jsonl`).
 HISTORIES ?= 10000
 COMPARE ?=
 
-.PHONY: help build demo test test-epoll test-libevent test-both conformance compare mutants models tsan asan lint format docs examples libevent
+.PHONY: help build demo test test-epoll test-libevent test-both conformance compare mutants mutants-quick models
+.PHONY: tsan asan lint format docs examples bench bench-quick bench-plot bench-growth libevent libuv
 
 help: ## list the targets
 	@echo "make [BACKEND=epoll|libevent] TARGET"
@@ -59,7 +65,7 @@ test-both: libevent
 
 conformance: $(if $(filter libevent,$(BACKEND)),libevent) ## run every rule of SEMANTICS on every backend built in
 	$(SWIFT) build --product hawt-conformance $(flags)
-	$(scratch)/debug/hawt-conformance
+	$(scratch)/debug/hawt-conformance --backend $(subjects_$(configuration))
 
 compare: $(if $(filter libevent,$(BACKEND)),libevent) ## play HISTORIES seeded histories on every backend: they and a model must agree
 	$(SWIFT) build -c release --product hawt-conformance $(flags)
@@ -67,6 +73,9 @@ compare: $(if $(filter libevent,$(BACKEND)),libevent) ## play HISTORIES seeded h
 
 mutants: ## break the production code in each committed way and see that its rule fails
 	TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) Conformance/Broken/run.sh
+
+mutants-quick: ## the same with one mutant of each family of rules, in a few minutes
+	TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) CONFIG=debug Conformance/Broken/run.sh --quick
 
 models: ## check the protocols' models exhaustively with spin
 	Conformance/Models/run.sh
@@ -76,8 +85,9 @@ tsan: ## run all tests under the thread sanitizer
 	TSAN_OPTIONS="die_after_fork=0 $$TSAN_OPTIONS" \
 	  $(SWIFT) test --disable-xctest --sanitize=thread --scratch-path $(scratch)-tsan $(traits_$(configuration))
 
+# Locals that are put elsewhere would hide how deep the stack is, which is itself a rule.
 asan: ## run all tests under the address sanitizer, leaks included
-	ASAN_OPTIONS="detect_leaks=1 $$ASAN_OPTIONS" \
+	ASAN_OPTIONS="detect_leaks=1 detect_stack_use_after_return=0 $$ASAN_OPTIONS" \
 	  $(SWIFT) test --disable-xctest --sanitize=address --scratch-path $(scratch)-asan $(traits_$(configuration))
 
 lint: ## check format and style
@@ -89,8 +99,32 @@ format: ## format all sources
 docs: ## build the documentation of the libraries, warnings being errors
 	Scripts/docs $(libraries)
 
-examples: ## build and run a package that depends on this one, with each choice of traits
+examples: ## build and run packages that depend on this one: with each choice of traits, and one with a backend of its own
 	Scripts/examples $(if $(has_libevent),libevent)
+	Scripts/example-backend
+
+bench_flags := --package-path Benchmarks --scratch-path .build-benchmarks
+bench_build = $(SWIFT) build -c release $(bench_flags)
+bench_run := .build-benchmarks/release/bench $(if $(ONLY),--only $(ONLY))
+
+bench: libevent libuv ## measure everything beside its peers, under 15 minutes; ONLY=W3: one workload
+	$(bench_build)
+	$(bench_run)
+
+bench-quick: libevent libuv ## the same with fewer and shorter samples, under 3 minutes
+	$(bench_build)
+	$(bench_run) --quick
+
+bench-plot: libevent libuv ## draw the echo of all peers: PLOT=echo.svg
+	$(bench_build)
+	.build-benchmarks/release/bench plot $(or $(PLOT),echo.svg)
+
+bench-growth: libevent libuv ## what an operation costs among few and among many: PLOT=growth.svg
+	$(bench_build)
+	.build-benchmarks/release/bench growth $(or $(PLOT),growth.svg)
+
+libuv: ## install libuv's development package if it is missing
+	@Scripts/install-package libuv1-dev /usr/include/uv.h
 
 libevent: ## install libevent's development package if it is missing
 	@$(if $(has_libevent),true,Scripts/install-package libevent-dev $(libevent_header))

@@ -12,7 +12,7 @@ enum QueueFunctions {
     guard core.dispatcher.servesTimers else { return TimerHandle(refused: .shutDown) }
     let group = core.extras.timers(clock)
     let timer = OneShotTimer(group: group, queue: core, Job(run: task))
-    let armed = group.arm(timer, at: clock.deadline(after: delay))
+    let armed = group.arm(timer, at: clock.deadline(after: delay), leeway: leeway.clampedNanoseconds)
     return armed ? TimerHandle(timer) : TimerHandle(refused: .shutDown)
   }
 

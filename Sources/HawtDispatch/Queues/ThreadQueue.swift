@@ -25,7 +25,7 @@ public final class ThreadQueue: Queue {
 
   /// Submits a task; see `Queue`. Any thread; O(1) (rules Q1, Q3).
   @discardableResult
-  public func async(_ task: @escaping @Sendable () throws -> Void) -> Submission {
+  public func async(_ task: consuming @escaping @Sendable () throws -> Void) -> Submission {
     core.submit(Entry(Job(run: task)))
   }
 

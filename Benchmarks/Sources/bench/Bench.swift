@@ -1,0 +1,9 @@
+import ArgumentParser
+
+/// Measures the library beside its peers.
+@main
+struct Bench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench", abstract: "Measure HawtDispatch beside its peers.",
+    subcommands: [CompareCommand.self, PlotCommand.self, GrowthCommand.self], defaultSubcommand: CompareCommand.self)
+}
