@@ -37,7 +37,7 @@ sources := Sources Tests Conformance Benchmarks/Sources Benchmarks/Package.swift
 HISTORIES ?= 10000
 COMPARE ?=
 
-.PHONY: help build demo test test-epoll test-libevent test-both conformance compare mutants mutants-quick models
+.PHONY: help build demo test test-epoll test-libevent test-both conformance compare formats mutants mutants-quick models
 .PHONY: tsan asan lint format docs examples bench bench-quick bench-plot bench-growth libevent libuv
 
 help: ## list the targets
@@ -70,6 +70,11 @@ conformance: $(if $(filter libevent,$(BACKEND)),libevent) ## run every rule of S
 compare: $(if $(filter libevent,$(BACKEND)),libevent) ## play HISTORIES seeded histories on every backend: they and a model must agree
 	$(SWIFT) build -c release --product hawt-conformance $(flags)
 	$(release)/hawt-conformance --compare --histories $(HISTORIES) $(COMPARE)
+
+formats: ## have the command's formats read by prove, xmllint and junitparser
+	$(SWIFT) build --product hawt-conformance $(flags)
+	$(SWIFT) build --product hawt-conformance-broken $(flags)
+	Scripts/check-formats $(scratch)/debug
 
 mutants: ## break the production code in each committed way and see that its rule fails
 	TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) Conformance/Broken/run.sh
