@@ -33,7 +33,7 @@ release := $(scratch)/release
 libraries := HawtDispatch HawtSockets Polling HawtConformance HawtConformanceCommand
 sources := Sources Tests Conformance Benchmarks/Sources Benchmarks/Package.swift Package.swift
 
-.PHONY: help build demo test test-epoll test-libevent test-both conformance mutants models tsan asan lint format docs examples bench bench-quick libevent libuv
+.PHONY: help build demo test test-epoll test-libevent test-both conformance mutants mutants-ci models tsan asan lint format docs examples bench bench-quick libevent libuv
 
 help: ## list the targets
 	@echo "make [BACKEND=epoll|libevent] TARGET"
@@ -64,6 +64,10 @@ conformance: $(if $(filter libevent,$(BACKEND)),libevent) ## run every rule of S
 
 mutants: ## break the production code in each committed way and see that its rule fails
 	TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) Conformance/Broken/run.sh
+
+mutants-ci: ## the same with a few of them, one for each family of rules at least
+	CONFIG=debug PATIENCE=$(or $(PATIENCE),3) TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) \
+	  Conformance/Broken/run.sh --ci
 
 models: ## check the protocols' models exhaustively with spin
 	Conformance/Models/run.sh
