@@ -79,8 +79,9 @@ formats: ## have the command's formats read by prove, xmllint and junitparser
 mutants: ## break the production code in each committed way and see that its rule fails
 	TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) Conformance/Broken/run.sh
 
-mutants-quick: ## the same with one mutant of each family of rules, in a few minutes
-	TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) CONFIG=debug Conformance/Broken/run.sh --quick
+mutants-quick: ## the same with a few of them, one for each family of rules at least
+	CONFIG=debug PATIENCE=$(or $(PATIENCE),3) TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) \
+	  Conformance/Broken/run.sh --quick
 
 models: ## check the protocols' models exhaustively with spin
 	Conformance/Models/run.sh
