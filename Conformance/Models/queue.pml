@@ -1,6 +1,7 @@
 /*
  * A serial queue's state word: schedule, run, retarget, suspend, resume.
- * Implemented in Sources/HawtDispatch/SerialCore.swift (the list itself: chunks.pml, ChunkList.swift).
+ * Implemented in Sources/HawtDispatch/Queues/SerialCore.swift and SerialState.swift (the list itself: chunks.pml, ChunkList.swift; what a
+ * shutdown adds to the word: shutdown.pml).
  *
  * The state word: SCHED (somebody is responsible: an entry in the target, a runner, or a suspension that holds
  * it), RUN (by which worker), AGAIN, suspend count, epoch. An `atomic` block that touches these variables is ONE
