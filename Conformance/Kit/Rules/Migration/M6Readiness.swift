@@ -9,6 +9,7 @@ extension Rule {
       Check("a byte that races a migration is handled", byteRacesMigration),
       Check("a stream under a migration storm", streamInAStorm),
       Check("a drained state is not reported again after a move", drainedIsNotReported),
+      Check("nor by a wait that was under way while another thread drained it", drainedMeanwhile),
       Check("readiness that is left undrained is told at the new place", undrainedIsReported),
       Check("a writable descriptor follows too", writableFollows),
     ])
@@ -137,6 +138,24 @@ private func drainedIsNotReported(_ context: CheckContext) throws {
   }
   try reader.judge(context, written: rounds)
   reader.source.cancel()
+}
+
+/// Bytes come one by one while handlers drain on whatever worker is free: a wait may find a byte that a handler has read
+/// before the wait's report is looked at. No handler may be called for it.
+private func drainedMeanwhile(_ context: CheckContext) throws {
+  let dispatcher = try context.makeDispatcher(workers: 3)
+  let readers = try (0..<2).map { try Reader(context, dispatcher, on: dispatcher.makeSerialQueue(label: "free \($0)")) }
+  let bytes = context.scaled(30_000, minimum: 5_000)
+  try context.onThreads(readers.count) { index, random in
+    for _ in 0..<bytes {
+      readers[index].pipe.write()
+      spin(.nanoseconds(random.below(6_000)))
+    }
+  }
+  for reader in readers {
+    try reader.judge(context, written: bytes)
+    reader.source.cancel()
+  }
 }
 
 private func undrainedIsReported(_ context: CheckContext) throws {
