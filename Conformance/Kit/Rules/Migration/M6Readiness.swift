@@ -140,16 +140,16 @@ private func drainedIsNotReported(_ context: CheckContext) throws {
   reader.source.cancel()
 }
 
-/// Bytes come one by one while handlers drain on whatever worker is free: a wait may find a byte that a handler has read
-/// before the wait's report is looked at. No handler may be called for it.
+/// Bytes come in bursts, more than one worker drains: while one is at its poller again, another reads what that wait has found
+/// before its report is looked at. No handler may be called for it.
 private func drainedMeanwhile(_ context: CheckContext) throws {
   let dispatcher = try context.makeDispatcher(workers: 3)
-  let readers = try (0..<2).map { try Reader(context, dispatcher, on: dispatcher.makeSerialQueue(label: "free \($0)")) }
-  let bytes = context.scaled(30_000, minimum: 5_000)
-  try context.onThreads(readers.count) { index, random in
+  let readers = try (0..<12).map { try Reader(context, dispatcher, on: dispatcher.makeSerialQueue(label: "free \($0)")) }
+  let bytes = context.scaled(10_000, minimum: 3_000)
+  try context.onThreads(2) { index, random in
     for _ in 0..<bytes {
-      readers[index].pipe.write()
-      spin(.nanoseconds(random.below(6_000)))
+      for reader in readers[(index * 6)..<(index * 6 + 6)] { reader.pipe.write() }
+      spin(.nanoseconds(random.below(10_000)))
     }
   }
   for reader in readers {
