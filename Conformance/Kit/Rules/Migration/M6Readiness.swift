@@ -144,7 +144,7 @@ private func drainedIsNotReported(_ context: CheckContext) throws {
 /// before its report is looked at. No handler may be called for it.
 private func drainedMeanwhile(_ context: CheckContext) throws {
   let dispatcher = try context.makeDispatcher(workers: 3)
-  let readers = try (0..<12).map { try Reader(context, dispatcher, on: dispatcher.makeSerialQueue(label: "free \($0)")) }
+  let readers = try (0..<12).map { _ in try Reader(context, dispatcher, on: dispatcher.makeSerialQueue()) }
   let bytes = context.scaled(10_000, minimum: 3_000)
   try context.onThreads(2) { index, random in
     for _ in 0..<bytes {
