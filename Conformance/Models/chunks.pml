@@ -1,46 +1,57 @@
 /*
- * A serial queue's list of chunks: many producers, one consumer at a time, chunks given back when idle.
- * Implemented in Sources/HawtDispatch/ChunkList.swift, called by SerialCore.swift (state word: queue.pml).
+ * A queue's list of chunks: many producers, one consumer at a time, chunks given back when idle, closed by a shutdown.
+ * Implemented in Sources/HawtDispatch/Queues/ChunkList.swift, called by SerialCore.swift (state word: queue.pml).
  *
- *   tail word   (chunk, index, closed)    one fetch_add reserves slot `index` of `chunk`
- *   first       link to the first chunk: none / WAITING / chunk; each chunk has the same as `next`
- *   slot        EMPTY / WAITING / FULL
+ *   tail word   (chunk, index, closed)    one fetch_add reserves slot `index` of `chunk`; an index from the capacity on stands for no slot
+ *   first       link to the first chunk: none / chunk; each chunk has the same as `next`, which may be WAITING too
+ *   slot        EMPTY / WAITING / VOID (refused) / a task
  *   head        (chunk, index), the runner's own; handed on through the state word
  *
- *   Push     fetch_add. index < capacity: the slot is mine: exchange FULL into it. Otherwise (also: no chunk, whose capacity is 0) the
- *            reservation is void; whoever gets one, not only the first, tries to install: load tail; if its index is below
- *            capacity, start again; else fill slot 0 of a fresh chunk, CAS tail (chunk, index) -> (fresh, 1); lost: again
- *            with the fresh chunk in hand. Won: exchange the link of the old chunk (or `first`) to the fresh one. So nobody waits for
+ *   Push     fetch_add. index < capacity: the slot is mine: exchange the task into it; an outsider whose fetch_add has found the list closed puts VOID
+ *            there, and is refused. Otherwise (also: no chunk, whose capacity is 0) the reservation is void: load tail; if its index is below
+ *            capacity, fetch_add again; closed, and I am an outsider: refused, nothing reserved, and the index is trimmed, for nobody will install;
+ *            else fill slot 0 of a fresh chunk, CAS tail (chunk, index) -> (fresh, 1), closed as it was; lost: load again
+ *            with the fresh chunk in hand. Won: exchange the link of the old chunk to the fresh one, or store `first`. So nobody waits for
  *            a thread that is not running; and tail is loaded again, never added to again, while it is full: the index must
- *            not run over. If an exchange returned WAITING, reschedule the queue (AGAIN, see queue.pml).
- *   Take     head chunk none: take `first` (none: tail (none, 0) is empty, else late; a chunk: exchange none into it).
- *            index < capacity: slot FULL -> take; EMPTY and tail = head -> empty; EMPTY otherwise -> late.
- *            index = capacity: link set -> go on there and give the chunk back; none and tail = head -> empty; otherwise late.
- *   Late     mark the slot or link WAITING, leave by the state word unless AGAIN (queue.pml).
- *   Empty    CAS tail (chunk, index) -> (none, 0); lost: again; won: give the chunk back. Then leave by the state word, then look at
- *            tail again, (none, 0) or not. No chunk is touched after the state word is left.
+ *            not run over. An exchange that returned WAITING, or put VOID: poke the queue (AGAIN, see queue.pml); else schedule it if it is not.
+ *   Own push the runner, from within its task: fetch_add; index < capacity: a plain store of the task, and no look at the state: it awaits nothing
+ *            while it runs a task, and looks at the list again. Otherwise as anybody.
+ *   Trim     CAS tail to index = capacity, or 0 without chunk, if it is far beyond. Takes nothing away, as it stood for no slot.
+ *   Take     head chunk none: take `first`, if there is one. index < capacity: slot not EMPTY and not WAITING -> take.
+ *            index = capacity: link set -> go on there and give the chunk back. Otherwise settle.
+ *   Settle   head chunk none: empty. Tail in my chunk, and its index, the capacity at most, is mine: CAS tail -> (none, 0), closed as it was; won: give the
+ *            chunk back: empty. Lost: load tail again; a close is no reservation. Otherwise mark the slot or link WAITING: late; published meanwhile: go on.
+ *   Leave    by the state word, unless AGAIN. After an empty list: look at `first` again: set: schedule. No chunk is touched after the state word is left.
  *
  * A chunk is given back when its last slot was taken and its successor's link was seen, or when it was
  * detached. Each producer's last touch of a chunk is an exchange that the consumer has seen by then, or is a CAS on tail.
  * That CAS has no ABA: it replaces a value that IS full now, whichever life of the chunk it names.
  *
  * Memory ordering. fetch_add, tail CAS: acquire and release (release publishes the emptied slots and links of a fresh chunk,
- * acquire shows them); exchange of slot and link: acquire and release, and sequentially consistent together with the state load after
- * it (Dekker against a runner that leaves, see queue.pml; there the reservation, sequentially consistent as well, is what the tail load finds).
+ * acquire shows them); exchange of slot and link, store of first: acquire and release, and sequentially consistent together with the state load after
+ * it (Dekker against a runner that leaves and then looks at first; see queue.pml). The own push's store: release, for whoever consumes next.
  *
- * Checked: each task once; order of each producer, and of pushes one of which returned before the other began (Q1); no
- * chunk touched after it was given back; at the end all ran and all chunks are back; no livelock.
+ * Checked: each accepted task once, each refused one never; a task runs after every one whose push returned before its own began (Q1), the own pushes
+ * too; what is pushed after the list was closed is refused; no chunk touched after it was given back; at the end all ran, the list is empty, closed or not, and
+ * all chunks are back; the index never runs over; no livelock.
  *
- * MUTANTS: 6
+ * The code differs: its settle does not look again after a lost CAS. Mutant 9 is that.
+ *
+ * MUTANTS: 10
  *   1 the consumer leaves an EMPTY slot without marking it and the producer looks at SCHED only: task lost
- *   2 empty: tail is stored, not CASed, over a reservation that came meanwhile
+ *   2 settle: tail is stored, not CASed, over a reservation that came meanwhile
  *   3 a full chunk is given back before its link was seen: the installer writes into a chunk that lives again
- *   4 the slot is looked at again after the state word is left: a chunk is touched that may be given back
+ *   4 after an empty list was left, nobody looks at first again: task lost
  *   5 the installer does not exchange the link but stores it: a WAITING link is overlooked
  *   6 the installer's CAS looks at the chunk only, not at the index: it replaces a chunk that is not full
- * CASES: 4
- *   1 capacity 2; 2 capacity 1; 3 capacity 2, a chunk more; 4 capacity 2, the list handed from runner to runner
- * CYCLES: none
+ *   7 a producer that is not the consumer pushes as if it were: what the consumer awaits is never told
+ *   8 settle looks at the index as it is: a full chunk at which refused outsiders have counted up is never given back
+ *   9 settle takes a CAS that lost to a close for a reservation, and awaits what nobody publishes: the list is never empty
+ *  10 refused outsiders do not trim: the index runs over
+ * CASES: 6
+ *   1 capacity 2; 2 capacity 1; 3 outsiders beside a close, capacity 1; 4 own pushes, capacity 2; 5 the list handed from runner to runner;
+ *   6 one outsider again and again beside a close, capacity 1
+ * CYCLES: 2
  */
 #ifndef MUTANT
 #define MUTANT 0
@@ -48,39 +59,39 @@
 #ifndef CASE
 #define CASE 1
 #endif
-#if CASE == 1
-#define CAP 2
-#define NA 2
-#define NB 2
-#elif CASE == 2
+#if CASE == 2 || CASE == 3 || CASE == 6
 #define CAP 1
-#define NA 2
-#define NB 2
-#elif CASE == 3
-#define CAP 2
-#define NA 3
-#define NB 1
 #else
 #define CAP 2
-#define NA 2
-#define NB 1
 #endif
 #define CHUNKS 4
 #define NONE 0
 #define WAIT 255
 #define EMPTY 0
 #define WAITING 1
-/* a slot above 1 holds a task: 2 + 16 * producer + number */
+#define VOID 2
+#define TASK 3                                   /* and above */
+#define TASKS 5
+#if CASE == 6
+#define SLACK 1                                  /* how far the index may be beyond the capacity: the number of threads */
+#else
+#define SLACK 2
+#endif
+#define ACCEPTED 1
+#define AWAITED 2
+#define REFUSED 3
+#define GONE 4                                   /* refused without trace */
 
-byte tailChunk, tailIndex;                       /* the tail word */
+byte tailChunk, tailIndex; bool CLOSED;          /* the tail word */
 byte first;
 byte headChunk, headIndex;
-typedef Chunk { byte slot[CAP]; byte next; bool live; byte life };
+typedef Chunk { byte slot[CAP]; byte next; bool live };
 Chunk chunk[CHUNKS + 1];                         /* 1 ... CHUNKS */
 bool SCHED, RUN, AGAIN;                          /* the state word */
-chan entries = [6] of { bit };
+chan entries = [2] of { bit };
 
-byte taken[2], returned[2], seen[6];             /* seen: of the other's pushes, how many had returned when this began */
+byte returned, taken, refused, must[TASKS];      /* sets of tasks; must: those that had returned when this one's push began */
+byte pushed; bool closeReturned, late[TASKS];
 byte alive;
 
 inline allocate(c) {
@@ -92,173 +103,235 @@ inline allocate(c) {
   }
 }
 inline release(c) {
-  atomic {
-    assert(chunk[c].live);
-    chunk[c].live = false; alive--; chunk[c].next = NONE;
-    chunk[c].life = 1 - chunk[c].life;           /* told apart by the next life only: enough to catch a late touch */
-    chunk[c].slot[0] = EMPTY; chunk[c].slot[CAP - 1] = EMPTY
-  }
+  assert(chunk[c].live);
+  chunk[c].live = false; alive--; chunk[c].next = NONE;
+  chunk[c].slot[0] = EMPTY; chunk[c].slot[CAP - 1] = EMPTY
 }
-inline schedule(sawWaiting) {
+/* ends a push: who has to be told */
+inline tell() {
   atomic {
     if
-    :: !SCHED -> SCHED = true; assert(nfull(entries)); entries!1
-    :: SCHED && RUN && sawWaiting -> AGAIN = true
+    :: result == GONE
+    :: result != GONE && !SCHED -> SCHED = true; assert(nfull(entries)); entries!1
+    :: result != GONE && SCHED && RUN && result != ACCEPTED -> AGAIN = true
     :: else
     fi
   }
 }
-
-proctype Producer(byte me; byte count) {
-  byte c, i, n, k, v, fresh, old; bool won;
+inline push(t, outside, own) {
+  atomic {
+    must[t] = returned; late[t] = closeReturned; result = 0;
+  }
+  atomic { c = tailChunk; i = tailIndex; shut = CLOSED; tailIndex++; assert(tailIndex <= CAP + SLACK) }
   do
-  :: k < count ->
-     atomic { v = 2 + 16 * me + k; seen[3 * me + k] = returned[1 - me] }
-again:
-     atomic { c = tailChunk; i = tailIndex; tailIndex++ }                       /* fetch_add */
+  :: result == 0 && c != NONE && i < CAP ->
+     atomic {
+       assert(chunk[c].live); old = chunk[c].slot[i]; assert(old == EMPTY || old == WAITING);
+       if
+       :: outside && shut -> chunk[c].slot[i] = VOID; result = REFUSED
+       :: else ->
+          chunk[c].slot[i] = TASK + t;
+          if :: old == WAITING -> result = AWAITED; assert(!own) :: else -> result = ACCEPTED fi
+       fi;
+       old = 0
+     }
+  :: result == 0 && (c == NONE || i >= CAP) ->
+     atomic { c = tailChunk; i = tailIndex; shut = CLOSED };
      if
      :: c != NONE && i < CAP ->
-        atomic {
-          assert(chunk[c].live);
-          old = chunk[c].slot[i]; chunk[c].slot[i] = v;
-          assert(old == EMPTY || old == WAITING); won = (old == WAITING)
-        }
-     :: else ->
-install:
-        atomic { c = tailChunk; i = tailIndex }                                   /* load */
-        if :: c != NONE && i < CAP -> atomic { c = 0; i = 0; goto again } :: else fi;
-        if :: fresh == NONE -> allocate(fresh) :: else fi;
-        atomic {
-          chunk[fresh].slot[0] = v;                                              /* still private */
-#if MUTANT == 6
-          if :: tailChunk == c -> tailChunk = fresh; tailIndex = 1
-#else
-          if :: tailChunk == c && tailIndex == i -> tailChunk = fresh; tailIndex = 1
-#endif
-             :: else -> chunk[fresh].slot[0] = EMPTY; goto install
-          fi
-        }
-#if MUTANT == 5
-        atomic { won = false; if :: c == NONE -> first = fresh :: else -> assert(chunk[c].live); chunk[c].next = fresh fi };
-#else
+        atomic { c = tailChunk; i = tailIndex; shut = CLOSED; tailIndex++; assert(tailIndex <= CAP + SLACK) }
+     :: (c == NONE || i >= CAP) && shut && outside ->
+#if MUTANT != 10
+        /* trims from the first on, where the code waits for a thousand */
         atomic {
           if
-          :: c == NONE -> assert(first == NONE || first == WAIT); won = (first == WAIT); first = fresh
-          :: else ->
-             assert(chunk[c].live && (chunk[c].next == NONE || chunk[c].next == WAIT));
-             won = (chunk[c].next == WAIT); chunk[c].next = fresh
+          :: tailChunk == NONE -> tailIndex = 0
+          :: tailChunk != NONE && tailIndex > CAP -> tailIndex = CAP
+          :: else
           fi
-        }
+        };
 #endif
-        fresh = NONE
-     fi;
-#if MUTANT == 1
-     won = false;
+        result = GONE
+     :: else ->
+        if :: fresh == NONE -> allocate(fresh) :: else fi;
+        atomic {
+#if MUTANT == 6
+          won = (tailChunk == c && CLOSED == shut);
+#else
+          won = (tailChunk == c && tailIndex == i && CLOSED == shut);
 #endif
-     schedule(won);
-     atomic { k++; returned[me] = k; c = 0; i = 0; old = 0; v = 0; won = false }
-  :: else -> break
+          if :: won -> chunk[fresh].slot[0] = TASK + t; tailChunk = fresh; tailIndex = 1
+             :: else -> c = NONE; i = 0
+          fi
+        };
+        if
+        :: won ->
+           atomic {
+             if
+             :: c == NONE -> assert(first == NONE); first = fresh; result = ACCEPTED
+             :: else ->
+                assert(chunk[c].live && (chunk[c].next == NONE || chunk[c].next == WAIT));
+#if MUTANT == 5
+                result = ACCEPTED;
+#else
+                if :: chunk[c].next == WAIT -> result = AWAITED :: else -> result = ACCEPTED fi;
+#endif
+                chunk[c].next = fresh
+             fi;
+             fresh = NONE; won = false
+           }
+        :: else
+        fi
+     fi
+  :: result != 0 -> break
   od;
+  atomic { c = 0; i = 0; shut = false; won = false };
+#if MUTANT == 1
+  if :: result == AWAITED -> result = ACCEPTED :: else fi;
+#endif
+#if MUTANT == 7
+  if :: result == AWAITED -> skip :: else -> tell() fi;
+#else
+  if :: own && result == ACCEPTED :: else -> tell() fi;
+#endif
+  atomic {
+    pushed++;
+    if
+    :: result >= REFUSED -> refused = refused | (1 << (t))
+    :: else -> returned = returned | (1 << (t)); assert(!outside || !late[t])
+    fi;
+    result = 0
+  };
   /* a fresh chunk that lost its race goes back */
-  if :: fresh != NONE -> release(fresh) :: else fi
+  atomic { if :: fresh != NONE -> release(fresh); fresh = NONE :: else fi }
 }
 
-inline check(v) {                                /* a task is taken, and runs */
-  assert(v >= 2);
-  assert(taken[(v - 2) / 16] == (v - 2) % 16);
-  assert(taken[1 - (v - 2) / 16] >= seen[3 * ((v - 2) / 16) + (v - 2) % 16]);
-  taken[(v - 2) / 16]++
+proctype Producer(byte t; byte count; bool outside) {
+  byte c, i, fresh, old, result; bool shut, won;
+  do
+  :: count > 0 -> push(t, outside, false); atomic { t++; count-- }
+  :: else -> break
+  od
 }
 
 proctype Runner() {
-  byte old, t, ti;
+  byte old, w, wi, c, i, fresh, result, t; bool shut, won;
+#if CASE == 4
+  byte mine = 2;                                 /* the next task of its own */
+#endif
 end:
   atomic { entries?1; assert(SCHED && !RUN); RUN = true }
 next:
-  if
-  :: headChunk == NONE ->
-     atomic {
-       old = first;
-       if :: old != NONE && old != WAIT -> first = NONE; headChunk = old; headIndex = 0; old = 0; goto next :: else fi
-     }
-     atomic { if :: tailChunk == NONE && tailIndex == 0 -> old = 0; goto leave :: else fi }
-     atomic { if :: first == NONE -> first = WAIT :: first == WAIT :: else -> goto next fi }
-     goto late
-  :: headChunk != NONE && headIndex < CAP ->
-     atomic {
-       if :: chunk[headChunk].slot[headIndex] >= 2 ->
-             old = chunk[headChunk].slot[headIndex]; check(old); headIndex++; old = 0; goto next
-          :: else
-       fi
-     }
-     atomic { if :: tailChunk == headChunk && tailIndex == headIndex -> goto detach :: else fi }
-#if MUTANT == 1
-     goto late;
-#endif
-     atomic {
-       if :: chunk[headChunk].slot[headIndex] == EMPTY -> chunk[headChunk].slot[headIndex] = WAITING
-          :: chunk[headChunk].slot[headIndex] == WAITING
-          :: else -> goto next
-       fi
-     }
-#if MUTANT == 4
-     atomic { t = headChunk; ti = headIndex; old = chunk[t].life; SCHED = false; RUN = false; AGAIN = false }
-     assert(chunk[t].live && chunk[t].life == old);
-     if :: chunk[t].slot[ti] >= 2 -> schedule(false) :: else fi;
-     atomic { t = 0; ti = 0; old = 0; goto end };
-#endif
-     goto late
-  :: else ->                                     /* index = capacity */
-#if MUTANT == 3
-     old = chunk[headChunk].next;
-     if
-     :: old != NONE && old != WAIT -> atomic { t = headChunk; headChunk = old; headIndex = 0; release(t); t = 0; old = 0; goto next }
-     :: else
-     fi;
-     atomic { if :: tailChunk == headChunk && tailIndex == headIndex -> goto detach :: else fi }
-     t = headChunk; release(t); headChunk = NONE; t = 0;
-     goto next;
-#else
-     atomic {
-       old = chunk[headChunk].next;
-       if :: old != NONE && old != WAIT -> t = headChunk; headChunk = old; headIndex = 0; release(t); t = 0; old = 0; goto next :: else fi
-     }
-     atomic { if :: tailChunk == headChunk && tailIndex == headIndex -> goto detach :: else fi }
-     atomic {
-       if :: chunk[headChunk].next == NONE -> chunk[headChunk].next = WAIT
-          :: chunk[headChunk].next == WAIT
-          :: else -> goto next
-       fi
-     }
-#endif
-     goto late
-  fi;
-detach:
-#if MUTANT == 2
-  tailChunk = NONE; tailIndex = 0;
-#else
   atomic {
-    if :: tailChunk == headChunk && tailIndex == headIndex -> tailChunk = NONE; tailIndex = 0 :: else -> goto next fi
-  }
+    if
+    :: headChunk == NONE && first != NONE -> headChunk = first; headIndex = 0; first = NONE
+    :: headChunk != NONE && headIndex == CAP && chunk[headChunk].next != NONE && chunk[headChunk].next != WAIT ->
+       w = headChunk; headChunk = chunk[w].next; headIndex = 0; release(w); w = 0
+    :: else
+    fi;
+    if
+    :: headChunk == NONE -> goto leave
+    :: headChunk != NONE && headIndex < CAP && chunk[headChunk].slot[headIndex] >= VOID ->
+       old = chunk[headChunk].slot[headIndex]; headIndex++;
+       if
+       :: old >= TASK ->
+          t = old - TASK;
+          assert(!(taken & (1 << t)) && !(refused & (1 << t)) && (taken & must[t]) == must[t]);
+          taken = taken | (1 << t)
+       :: else
+       fi
+    :: else -> goto settle
+    fi;
+    t = 0; old = 0
+  };
+#if CASE == 4
+  /* the task that was taken submits to its own queue */
+  if
+  :: mine < 4 -> push(mine, false, true); mine++
+  :: else
+  fi;
 #endif
-  atomic { t = headChunk; headChunk = NONE; headIndex = 0; release(t); t = 0 }
+  goto next;
+settle:
+  atomic { w = tailChunk; wi = tailIndex; shut = CLOSED };
+#if MUTANT == 8
+  if
+  :: w == headChunk && wi == headIndex ->
+#else
+  if
+  :: w == headChunk && (wi == headIndex || (wi > CAP && headIndex == CAP)) ->
+#endif
+#if MUTANT == 2
+     won = true; tailChunk = NONE; tailIndex = 0;
+#else
+     atomic {
+       won = (tailChunk == w && tailIndex == wi && CLOSED == shut);
+       if :: won -> tailChunk = NONE; tailIndex = 0 :: else fi
+     };
+#endif
+     if
+     :: won -> atomic { release(w); headChunk = NONE; headIndex = 0; won = false; w = 0; wi = 0; shut = false; goto leave }
+     :: else ->
+#if MUTANT == 9
+        skip
+#else
+        atomic { w = 0; wi = 0; shut = false; goto settle }
+#endif
+     fi
+  :: else
+  fi;
+  atomic { w = 0; wi = 0; shut = false };
+#if MUTANT == 1
+  goto settled;
+#endif
+#if MUTANT == 3
+  if
+  :: headIndex == CAP && chunk[headChunk].next == NONE -> atomic { w = headChunk; headChunk = NONE; headIndex = 0; release(w); w = 0; goto leave }
+  :: else
+  fi;
+#endif
+  atomic {
+    if
+    :: headIndex < CAP && chunk[headChunk].slot[headIndex] == EMPTY -> chunk[headChunk].slot[headIndex] = WAITING
+    :: headIndex < CAP && chunk[headChunk].slot[headIndex] >= VOID -> goto next
+    :: headIndex == CAP && chunk[headChunk].next == NONE -> chunk[headChunk].next = WAIT
+    :: headIndex == CAP && chunk[headChunk].next != NONE && chunk[headChunk].next != WAIT -> goto next
+    :: else
+    fi
+  };
+settled:
+  /* late */
+  atomic { if :: AGAIN -> AGAIN = false; goto next :: else -> SCHED = false; RUN = false; goto end fi };
 leave:
-  atomic { SCHED = false; RUN = false; AGAIN = false }
-  if :: !(tailChunk == NONE && tailIndex == 0) -> schedule(false) :: else fi;
-  goto end;
-late:
-  atomic { old = 0; if :: AGAIN -> AGAIN = false; goto next :: else -> SCHED = false; RUN = false fi }
+  /* empty */
+  atomic { if :: AGAIN -> AGAIN = false; goto next :: else -> SCHED = false; RUN = false fi };
+#if MUTANT != 4
+  if :: first != NONE -> result = ACCEPTED; tell(); result = 0 :: else fi;
+#endif
   goto end
 }
 
+proctype Closer() { CLOSED = true; closeReturned = true }
+
 init {
-  atomic { run Producer(0, NA); run Producer(1, NB); run Runner();
-#if CASE == 4
-    run Runner()
+  atomic {
+    run Runner();
+#if CASE == 1
+    run Producer(0, 2, false); run Producer(2, 2, false)
+#elif CASE == 2
+    run Producer(0, 2, false); run Producer(2, 1, false)
+#elif CASE == 3
+    run Producer(0, 1, true); run Producer(2, 2, true); run Closer()
+#elif CASE == 6
+    run Producer(0, 4, true); run Closer()
+#elif CASE == 4
+    run Producer(0, 2, false)
+#else
+    run Runner(); run Producer(0, 2, false); run Producer(2, 1, false)
 #endif
   }
   timeout;
-  assert(taken[0] == NA && taken[1] == NB);
-  assert(tailChunk == NONE && tailIndex == 0 && headChunk == NONE && first == NONE);
+  assert(taken == returned && (taken & refused) == 0);
+  assert(tailChunk == NONE && headChunk == NONE && first == NONE);
   assert(alive == 0 && !SCHED && !RUN)
 }

@@ -1,32 +1,36 @@
 /*
  * The lease of one worker's poller, and its mailbox.
- * Implemented in Sources/HawtDispatch/Lease.swift, called by Worker.swift and SourceCore.swift.
+ * Implemented in Sources/HawtDispatch/Workers/Lease.swift and Mailbox.swift, called by Worker+Turn.swift and PollerWork.swift.
  *
- *   lease     FREE <--> HELD        whoever holds it owns poller, slots and timers
+ *   lease     HELD: whoever holds it owns poller, slots and timers; AWAY: the owner is in user code, whoever holds the lease. One word.
  *   mailbox   a stack that anybody pushes to (CAS) and the holder takes whole (exchange)
  *
- *   Owner     a round: [user code, lease FREE]; acquire, waiting; drain; no work: SLEEPING; drain again; look at eventfd and readiness
- *             (blocked in the wait, lease HELD); exchange AWAKE; drain; release; user code.
- *   Operation push; CAS FREE -> HELD: won: drain, release. Lost: the holder will see it; if the owner is SLEEPING: CAS NOTIFIED, write.
- *   Peer      when the owner is in user code for long: CAS FREE -> HELD, drain, poll without waiting, release.
- *   Release   of anybody: lease := FREE; THEN look at the mailbox; not empty: CAS FREE -> HELD; lost: the new holder does it; won: drain,
+ *   Owner     a round: [user code, not HELD, AWAY]; come back, waiting: HELD, not AWAY; drain; no work: SLEEPING; drain again; look at eventfd and readiness
+ *             (blocked in the wait, lease HELD); exchange AWAKE; drain; leave: not HELD, AWAY; look at the mailbox as all do; user code.
+ *   Operation push; CAS to HELD, AWAY as it was: won: drain, release. Lost: the holder will see it; if the owner is SLEEPING: CAS NOTIFIED, write.
+ *   Peer      when the owner is in user code for long: CAS to HELD, drain, poll without waiting, release. That the owner is in user code it takes from AWAY
+ *             alone: that the lease is taken may be an operation's doing, or another peer's.
+ *   Release   of anybody: not HELD; THEN look at the mailbox; not empty: CAS to HELD; lost: the new holder does it; won: drain,
  *             and again from the start.
  *   Drain     repeated until the mailbox is found empty; runs no user code. An operation that posts to a mailbox whose lease this thread
  *             holds already only pushes: its CAS fails, and its release will look.
  *
  * Memory ordering. lease: acquired with acquire, released with release; that hands the poller over. Dekker, hence sequentially consistent:
- * (push; CAS of the lease) against (lease := FREE; load of the mailbox), and (push; failed CAS; load of sleep) against
+ * (push; CAS of the lease) against (not HELD; load of the mailbox), and (push; failed CAS; load of sleep) against
  * (sleep := SLEEPING; load of the mailbox). A failed CAS must be sequentially consistent too: it is the load of the pair.
  *
- * Checked: one holder at a time; the poller is touched by the holder alone; no operation is left in the mailbox at the end, even
+ * Freed by a plain store of the word that was read: nobody else writes it while it is held.
+ *
+ * Checked: AWAY says what it means, to whoever looks, whatever is done under the lease meanwhile; one holder at a time; the poller is touched by the holder alone; no operation is left in the mailbox at the end, even
  * when the owner never comes back from user code; the owner sleeps at the end only with an empty mailbox; no livelock but that of the rounds, which are counted.
  *
- * MUTANTS: 5
+ * MUTANTS: 6
  *   1 release looks at the mailbox before it frees the lease: an operation is lost
  *   2 the owner does not drain again after it announced its sleep: lost
  *   3 an operation that lost the CAS wakes nobody: lost
  *   4 an operation frees the lease without a look at the mailbox: lost beside a stuck owner
  *   5 the owner goes on after user code without waiting for the lease: two at the poller
+ *   6 whoever takes the lease clears AWAY: a stuck owner seems to be back, and nobody serves it any more
  * CASES: 2
  *   1 two operations; 2 an operation and a peer
  * CYCLES: none
@@ -41,11 +45,15 @@
 #define SLEEPING 1
 #define NOTIFIED 2
 
-bool HELD; byte sleep, eventfd, mailbox;
-byte done, holders; bool stuck;
+bool HELD, AWAY; byte sleep, eventfd, mailbox;
+byte done, holders; bool stuck, inUserCode;
 #define OPERATIONS 3
 
+#if MUTANT == 6
+inline hold() { holders++; assert(holders == 1); AWAY = false }
+#else
 inline hold() { holders++; assert(holders == 1) }
+#endif
 inline drain() {
   do
   :: atomic { mailbox > 0 -> got = mailbox; mailbox = 0; assert(HELD && holders == 1) };
@@ -53,9 +61,10 @@ inline drain() {
   :: atomic { mailbox == 0 -> break }
   od
 }
-inline release(look) {
+inline release(look, leaves) {
+  atomic { leaving = leaves };
   do
-  :: atomic { holders--; assert(holders == 0);
+  :: atomic { holders--; assert(holders == 0); if :: leaving -> AWAY = true; inUserCode = true; leaving = false :: else fi;
 #if MUTANT == 1
      won = (mailbox > 0) }; if :: won -> atomic { holders++ } drain() :: else -> HELD = false; break fi
 #else
@@ -68,14 +77,14 @@ inline release(look) {
 }
 
 proctype Owner(byte rounds) {
-  byte got; bool won;
+  byte got; bool won, leaving;
   do
   :: rounds > 0 ->
      rounds--;
 #if MUTANT == 5
-     atomic { HELD = true; hold() };
+     atomic { HELD = true; AWAY = false; inUserCode = false; hold() };
 #else
-     atomic { !HELD -> HELD = true; hold() };     /* waits: a holder does little, and runs no user code */
+     atomic { !HELD -> HELD = true; AWAY = false; inUserCode = false; hold() };     /* waits: a holder does little, and runs no user code */
 #endif
      drain();
      if
@@ -90,14 +99,14 @@ awake:
         sleep = AWAKE;
         drain()
      fi;
-     release(true);
+     release(true, true);
      if :: stuck = true; break :: skip fi         /* user code, perhaps for ever */
   :: else -> break
   od
 }
 
 proctype Operation(byte n) {
-  byte got; bool won;
+  byte got; bool won, leaving;
   do
   :: n > 0 ->
      n--;
@@ -106,9 +115,9 @@ proctype Operation(byte n) {
      if
      :: won -> won = false; drain();
 #if MUTANT == 4
-        release(false)
+        release(false, false)
 #else
-        release(true)
+        release(true, false)
 #endif
      :: else ->
 #if MUTANT != 3
@@ -121,12 +130,12 @@ proctype Operation(byte n) {
 }
 
 proctype Peer(byte n) {
-  byte got; bool won;
+  byte got; bool won, leaving;
   do
   :: n > 0 ->
      n--;
      atomic { won = !HELD; if :: won -> HELD = true; hold() :: else fi };
-     if :: won -> won = false; drain(); assert(HELD); release(true) :: else fi
+     if :: won -> won = false; drain(); assert(HELD && AWAY == inUserCode); release(true, false) :: else fi
   :: else -> break
   od
 }
@@ -141,5 +150,6 @@ init {
   }
   timeout;
   assert(mailbox == 0 && done == OPERATIONS);
-  assert(!HELD || sleep == SLEEPING)
+  assert(!HELD || sleep == SLEEPING);
+  assert(AWAY == inUserCode && (AWAY || !stuck))
 }

@@ -1,6 +1,7 @@
 /*
  * A serial queue's state word: schedule, run, retarget, suspend, resume.
- * Implemented in Sources/HawtDispatch/SerialCore.swift (the list itself: chunks.pml, ChunkList.swift).
+ * Implemented in Sources/HawtDispatch/Queues/SerialCore.swift and SerialState.swift (the list itself: chunks.pml, ChunkList.swift; what a
+ * shutdown adds to the word: shutdown.pml).
  *
  * The state word: SCHED (somebody is responsible: an entry in the target, a runner, or a suspension that holds
  * it), RUN (by which worker), AGAIN, suspend count, epoch. An `atomic` block that touches these variables is ONE
@@ -17,6 +18,7 @@
  *   Producer  reserve; exchange FULL into the slot; then look at the state: not SCHED -> set it, push (q, epoch).
  *             SCHED: nothing more - but if the exchange gave WAITING and RUN is set: set AGAIN, for the runner may
  *             have marked the slot and not yet left.
+ *   Own post  a running task to its own queue: reserve; store FULL; no look at the state: the runner is here, and looks at the list again.
  *   Runner    takes an entry only if SCHED, not RUN, not suspended, epoch equal. Before EACH task, the first too, it looks at its
  *             interrupt word: exchange it for 0, THEN read the state. Leaving for a slot that is not published: mark
  *             it WAITING while RUN is still set, then clear SCHED|RUN - unless AGAIN, then clear that and go on. After
@@ -40,7 +42,7 @@
  * Checked: nobody runs beside another; order; exactly once; after retarget returned tasks start on the new target
  * only, after suspend returned none; at the end all have run; no livelock (the state graph has no cycle).
  *
- * MUTANTS: 7
+ * MUTANTS: 8
  *   1 no AGAIN bit: the late producer finds SCHED still set, the runner then leaves: task lost
  *   2 retarget raises the epoch before it publishes the target: a task starts on the old worker
  *   3 a pusher reads the target before its RMW: the same
@@ -48,8 +50,10 @@
  *   5 no look at the interrupt word before an entry's first task: it starts after retarget or suspend returned
  *   6 an empty list is left without reading tail again: task lost
  *   7 the runner's leave keeps SCHED for the late producer, who then pushes: an entry meets RUN and is void, task lost
- * CASES: 3
- *   1 two producers, a retarget; 2 two producers, a suspension; 3 one producer, two retargets beside a suspension
+ *   8 a thread that is not the runner posts as if it were: it looks at no state: task lost
+ * CASES: 4
+ *   1 two producers, a retarget; 2 two producers, a suspension; 3 one producer, two retargets beside a suspension;
+ *   4 one producer, a task that posts to its own queue, a retarget
  * CYCLES: none
  */
 #ifndef MUTANT
@@ -75,7 +79,8 @@ bool intr[2];
 chan inbox[2] = [6] of { byte };                 /* entries (q, epoch) per worker */
 
 byte running, ran, must = ANY; bool held;        /* what is checked */
-byte owner[N], seq[N], lastSeq[2];
+byte owner[N], seq[N], lastSeq[3];
+byte own = (CASE == 4 -> 1 : 0);                 /* posts that a task will make to its own queue: of owner 2 */
 
 inline push(t, e) { assert(nfull(inbox[t])); inbox[t]!e }
 
@@ -128,7 +133,9 @@ proctype Producer(byte me; byte count) {
   :: k < count ->
      atomic { i = tail; tail++; owner[i] = me; k++; seq[i] = k }       /* reserve */
      atomic { old = slot[i]; slot[i] = FULL }                          /* publish */
+#if MUTANT != 8
      schedule(old == WAITING);
+#endif
      old = 0
   :: else -> break
   od
@@ -170,6 +177,12 @@ next:
   if :: pushing -> atomic { t = target; push(t, e) } :: else fi;
   atomic { e = 0; t = 0; mine = 0; pushing = false; goto end };
 started:
+  if
+  :: own > 0 ->
+     atomic { own--; h = tail; tail++; owner[h] = 2; seq[h] = 1 };
+     atomic { assert(slot[h] == EMPTY); slot[h] = FULL; h = 0 }
+  :: else
+  fi;
   atomic { running--; ran++; head++ }                                  /* the task runs, and ends */
   goto next;
 nothing:
@@ -233,6 +246,8 @@ init {
     run Producer(0, 2); run Producer(1, 1); run Retargeter(1);
 #elif CASE == 2
     run Producer(0, 2); run Producer(1, 1); run Suspender();
+#elif CASE == 4
+    run Producer(0, 2); run Retargeter(1);
 #else
     run Producer(0, 2); run Retargeter(2); run Suspender();
 #endif

@@ -2,7 +2,7 @@
 # Checks every model in this directory with spin, exhaustively, and that spin rejects each of its mutants.
 #   run.sh [NAME ...]     all models, or those named (without .pml)
 # A model's head says, in lines of their own: MUTANTS: n, CASES: n (scenarios, -DCASE=1..n; default 1), CYCLES: none (it must
-# always come to an end: also searched for cycles). A mutant is rejected if one of these searches fails.
+# always come to an end: also searched for cycles), or CYCLES: n (the same, but that only case n is searched). A mutant is rejected if one of these searches fails.
 # A search that was cut off (depth, memory) counts as a failure, for a model and for a mutant.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -48,11 +48,13 @@ if [ ${#names[@]} -eq 0 ]; then for f in *.pml; do names+=("${f%.pml}"); done; f
 passed=0 failed=0
 for name in "${names[@]}"; do
   cases=$(field "$name" CASES); mutants=$(field "$name" MUTANTS); kinds=(safety)
-  if [ "$(field "$name" CYCLES)" = none ]; then kinds+=(cycles); fi
+  only=$(field "$name" CYCLES)
+  if [ -n "$only" ]; then kinds+=(cycles); fi
   for ((mutant = 0; mutant <= ${mutants:-0}; mutant++)); do
     worst=0 total=0
     for kind in "${kinds[@]}"; do
       for ((case = 1; case <= ${cases:-1}; case++)); do
+        if [ "$kind" = cycles ] && [ "$only" != none ] && [ "$case" != "$only" ]; then continue; fi
         result=0
         if [ "$mutant" -eq 0 ]; then states=$(search "$name" 0 "$case" "$kind") || result=$?
         else states=$(search "$name" "$mutant" "$case" "$kind" 2>"$work/why") || result=$?; fi

@@ -1,45 +1,33 @@
 /*
- * Shutdown against submit.
- * Implemented in Sources/HawtDispatch/Shutdown.swift; the bits are in the tail word of ChunkList.swift.
+ * Shutdown against submit, against threads that are held by a task, and the start that follows.
+ * Implemented in Sources/HawtDispatch/Dispatcher/Shutdown.swift, with Workers/Custody.swift and Queues/SerialCore.swift (takeAll); the closed
+ * bit is in the tail word of ChunkList.swift (chunks.pml).
  *
- *   phase     OPEN -> CLOSING (CLOSED is being set on each queue) -> DRAINING -> STOPPED (quiet, or the deadline passed)
- *   tail word chunk, index, CLOSED (no submissions from outside), SEALED (none at all)
- *   slot      EMPTY / WAITING / task / VOID (refused) / TAKEN (swept before it was published)
+ *   Close     the closed bit, on each list. The fetch_add that reserves tells an outsider whether it came before; if not, VOID is put into its slot,
+ *             which is to be consumed too: poke. A running task is no outsider, but on a thread that was left behind it is.
+ *   Drained   no deadline: each worker sleeps, each list is empty (no slot reserved either) and not run, and no worker began another round
+ *             between two looks at the counts of rounds. Else wait until a worker goes to sleep, and look again.
+ *   Leave     each worker is told to leave, and does when it is between two entries. At the deadline: one that is held by a task is abandoned: it takes no entry
+ *             any more, whoever looks first deciding under a lock (custody), and what it submits comes from outside.
+ *   Discard   then the coordinator is the consumer of each list, also of one whose runner was abandoned; what is published is discarded and counted. A
+ *             list that nobody runs: not scheduled, a new epoch; something came meanwhile: schedule.
+ *   Start     opens the lists; a new worker takes the place of one that was abandoned. A queue that an abandoned thread is still in is handed on by it.
  *
- *   Outside   load tail: CLOSED -> refused, nothing reserved. fetch_add: the value had CLOSED -> publish VOID, as any producer does
- *             (WAITING: reschedule), answer refused. Else publish: the exchange gave TAKEN -> answer refused; else accepted.
- *   Inside    a running task: the same with SEALED instead of CLOSED.
- *   Worker    idle is counted once in DRAINING, under the drain lock, and a worker that is counted takes work only after it
- *             has uncounted itself under the lock - or finds STOPPED there. Who counts itself last looks, under the lock, at every
- *             queue: all empty (tail = head, no slot reserved either) -> STOPPED.
- *             After each task, and after it left a queue: STOPPED -> sweep that queue instead of draining it.
- *   Shutdown  CLOSING; CLOSED on each queue; only THEN DRAINING; wait for STOPPED or the deadline (which sets STOPPED under the lock);
- *             SEALED on each queue; then sweep each. A queue that a stuck thread is running cannot be swept by others (head is its own): shutdown
- *             names the thread and the queue's depth, and the thread sweeps when it returns.
- *   Sweep     RUN by CAS, or leave it to who has it (who looks at phase after it left); exchange TAKEN into each reserved slot: task ->
- *             discarded, reported; EMPTY -> its producer will answer refused, and owns the slot till then: the chunk must not be given
- *             back before that; leave; tail moved -> again.
- *   A submitter between its load of tail and its fetch_add during all of that leaves a VOID behind in a stopped queue: no task, one
- *   slot per such thread at most; whoever runs the queue after a restart skips it.
+ * Memory ordering. The tail word's RMWs are totally ordered: what fetched a tail without the bit is seen by every look after it was set. Sleep, rounds:
+ * sequentially consistent. Custody: a lock, once leaving.
  *
- * Memory ordering. The tail word's RMWs are totally ordered: what fetched a tail without CLOSED is seen by every look after CLOSED was set.
- * phase: under the drain lock; the load at the boundary is sequentially consistent (Dekker: RUN cleared; load phase - STOPPED; CAS RUN fails).
- * Slots: acquire and release, as in chunks.pml.
+ * Checked: each submission is run, refused, or discarded and reported, exactly one; without deadline nothing is discarded and nothing refused from inside; the
+ * number reported is that of the tasks discarded, and none of them runs; what is submitted after the start runs.
  *
- * Checked: each submission is run, refused, or discarded and reported, exactly one; after the stop no task is left, except
- * behind a thread that never returned; without stuck thread shutdown comes to its end without the deadline, and
- * then discards nothing, and refuses nothing from inside; no livelock.
+ * The code differs: it looks and takes in two steps, and leaves the list to the abandoned runner (the doomed bit). Mutants 3 and 4 are that.
  *
- * MUTANTS: 6
- *   1 draining begins before CLOSED is set on each queue: accepted from outside, then discarded though no deadline passed
- *   2 a VOID is published without rescheduling: the queue is never empty, shutdown hangs
- *   3 no SEALED: a late task's submission is accepted into a dead queue
- *   4 a counted worker takes work without the lock: stopped while a task runs that still submits
- *   5 emptiness is "no published slot": a submitter between reservation and publication is forgotten
- *   6 the sweep passes over slots that are not published: the same, at the deadline
+ * MUTANTS: 4
+ *   1 a VOID is published without a poke: the list is never empty, the shutdown hangs
+ *   2 drained is asked of the workers' sleep alone, once each: stopped while one that was looked at has woken and runs
+ *   3 a thread looks whether it is abandoned, and then takes an entry: two consumers
+ *   4 what waits behind an abandoned runner is counted by the list's depth: refused submissions are reported as discarded
  * CASES: 2
- *   1 no deadline; 2 a deadline at any time, and tasks that may never return
- * CYCLES: none
+ *   1 no deadline, two queues and two workers, a task that submits to the other queue; 2 a deadline, a queue, a worker that may be held, and a start
  */
 #ifndef MUTANT
 #define MUTANT 0
@@ -47,214 +35,215 @@
 #ifndef CASE
 #define CASE 1
 #endif
+#if CASE == 1
 #define Q 2
+#else
+#define Q 1
+#endif
 #define W 2
-#define SLOTS 3
+#define S 4
+#define T 4
 #define EMPTY 0
 #define WAITING 1
 #define VOID 2
-#define TAKEN 3
-#define TASK 4                                   /* and above */
-#define OPEN 0
-#define CLOSING 1
-#define DRAINING 2
-#define STOPPED 3
+#define TASK 3                                   /* and above */
 
-typedef Queue { byte tail, head, slot[SLOTS]; bool closed, sealed, sched, busy, again };
+typedef Queue { byte tail, head, slot[S]; bool closed, SCHED, RUN, POKED; byte epoch };
 Queue q[Q];
-byte phase, idle; bool locked, shut;
-byte ran[3], refused[3], discarded[3]; bool held[Q];
+chan entries = [5] of { byte, byte };            /* (queue, epoch): what any worker may take */
+bool leaving[W], abandoned[W], ended[W], sleeping[W], away[W];
+byte rounds[W];
+byte ran[T], refused[T], discarded[T], reported;
+bool shut, started, raised;
 
-inline lock() { atomic { !locked -> locked = true } }
-inline unlock() { locked = false }
-inline schedule(x, sawWaiting) {
+inline tell(x, poked) {
   atomic {
     if
-    :: !q[x].sched -> q[x].sched = true          /* and an entry is pushed: any worker sees it */
-    :: q[x].sched && q[x].busy && sawWaiting -> q[x].again = true
+    :: !q[x].SCHED -> q[x].SCHED = true; entries!x,q[x].epoch
+    :: q[x].SCHED && q[x].RUN && (poked) -> q[x].POKED = true
     :: else
     fi
   }
 }
-/* task n to queue x; shutBit: what refuses it */
-inline submit(x, n, shutBit) {
-  if
-  :: shutBit -> refused[n]++
-  :: else ->
-     atomic { i = q[x].tail; q[x].tail++; refuse = shutBit; assert(i < SLOTS) };
-     atomic {
-       old = q[x].slot[i];
-       if
-       :: old == TAKEN
-       :: else -> if :: refuse -> q[x].slot[i] = VOID :: else -> q[x].slot[i] = TASK + n fi
-       fi;
-       if :: refuse || old == TAKEN -> refused[n]++ :: else fi
-     };
-#if MUTANT == 2
-     if :: !refuse -> schedule(x, old == WAITING) :: else fi;
+inline submit(x, n, outside) {
+  atomic { i = q[x].tail; q[x].tail++; refuse = q[x].closed && (outside); assert(i < S) };
+  atomic {
+    old = q[x].slot[i];
+    if :: refuse -> q[x].slot[i] = VOID; refused[n]++ :: else -> q[x].slot[i] = TASK + n fi
+  };
+#if MUTANT == 1
+  if :: refuse -> skip :: else -> tell(x, old == WAITING) fi;
 #else
-     if :: old != TAKEN -> schedule(x, old == WAITING) :: else fi;
+  tell(x, refuse || old == WAITING);
 #endif
-     atomic { i = 0; old = 0; refuse = false }
-  fi
-}
-/* the caller has q[x].busy */
-inline sweepHeld(x) {
-  do
-  :: q[x].head < q[x].tail ->
-     atomic {
-       old = q[x].slot[q[x].head];
-#if MUTANT == 6
-       if :: old < VOID -> old = 0; break :: else fi;
-#endif
-       q[x].slot[q[x].head] = TAKEN; q[x].head++;
-       if :: old >= TASK -> discarded[old - TASK]++ :: else fi;
-       old = 0
-     }
-  :: else -> break
-  od
-}
-inline sweep(x) {
-  do
-  :: atomic { if :: q[x].busy || q[x].head == q[x].tail -> break :: else -> q[x].busy = true; q[x].sched = true fi };
-     sweepHeld(x);
-     atomic { q[x].busy = false; q[x].sched = false; q[x].again = false };
-#if MUTANT == 6
-     break
-#endif
-  od
+  atomic { i = 0; old = 0; refuse = false }
 }
 
 proctype Outside(byte x; byte n) {
   byte i, old; bool refuse;
-  submit(x, n, q[x].closed)
+  submit(x, n, true)
 }
 
-proctype Worker() {
-  byte x, i, old, n; bool counted, refuse, quiet;
+proctype Worker(byte me) {
+  byte x, e, i, old, n; bool refuse;
 next:
+  rounds[me]++;
+  away[me] = false;
+  sleeping[me] = true;
+  if :: len(entries) == 0 && !leaving[me] -> raised = true :: else fi;
 end:
+  atomic { len(entries) > 0 || leaving[me]; sleeping[me] = false };
   atomic {
     if
-    :: q[0].sched && !q[0].busy -> x = 0
-    :: q[1].sched && !q[1].busy -> x = 1
-    :: phase == DRAINING && !counted -> goto rest
-    :: phase == STOPPED -> goto stop
-    fi
+    :: leaving[me] -> ended[me] = true; goto done
+    :: !leaving[me] && len(entries) == 0 -> goto next
+    :: else ->
+       entries?x,e;
+       if :: q[x].SCHED && !q[x].RUN && q[x].epoch == e -> q[x].RUN = true; away[me] = true :: else -> x = 0; e = 0; goto next fi
+    fi;
+    e = 0
   };
-  if
-  :: counted ->
-#if MUTANT == 4
-     idle--; counted = false
-#else
-     lock();
-     if
-     :: phase == STOPPED -> unlock(); goto stop
-     :: else -> idle--; counted = false; unlock()
-     fi
-#endif
-  :: else
-  fi;
-  atomic { if :: q[x].sched && !q[x].busy -> q[x].busy = true :: else -> goto next fi };
 drain:
-  if :: phase == STOPPED -> sweepHeld(x); goto leave :: else fi;
-  atomic {
-    old = 0;
-    if :: q[x].head < SLOTS -> old = q[x].slot[q[x].head] :: else fi;
-    if
-    :: old >= VOID -> q[x].head++
-    :: else -> goto nothing
-    fi
-  };
-  if
-  :: old >= TASK ->
-     atomic { n = old - TASK; ran[n]++; old = 0 };
-#if CASE == 2
-     if :: held[x] = true; goto endstuck :: skip fi;
-#endif
-     if
 #if MUTANT == 3
-     :: n == 0 -> submit(1, 2, false)
-#else
-     :: n == 0 -> submit(1, 2, q[1].sealed)        /* task 0 submits task 2 */
+  if :: abandoned[me] -> goto unfinished :: else fi;
 #endif
-     :: else
-     fi;
-     n = 0
-  :: else
-  fi;
-  goto drain;
-nothing:
-  if :: q[x].head == q[x].tail -> goto leave :: else fi;
-  atomic { if :: q[x].slot[q[x].head] == EMPTY -> q[x].slot[q[x].head] = WAITING :: q[x].slot[q[x].head] == WAITING :: else -> goto drain fi };
-  atomic { if :: q[x].again -> q[x].again = false; goto drain :: else -> q[x].sched = false; q[x].busy = false fi };
-  goto left;
-leave:
-  n = q[x].head;
-  atomic { q[x].sched = false; q[x].busy = false; q[x].again = false };
-  if :: q[x].tail != n -> schedule(x, false) :: else fi;
-left:
-  n = 0;
-  if :: phase == STOPPED -> sweep(x) :: else fi;
-  goto next;
-rest:
-  lock();
-  atomic { idle++; counted = true };
+  atomic {
+#if MUTANT != 3
+    if :: abandoned[me] -> goto unfinished :: else fi;
+#endif
+    old = EMPTY;
+    if :: q[x].head < S -> old = q[x].slot[q[x].head] :: else fi;
+    if :: old >= VOID -> q[x].head++; assert(!abandoned[me]) :: else -> old = 0; goto settle fi;
+    if :: old >= TASK -> n = old - TASK; ran[n]++; assert(ran[n] + discarded[n] == 1) :: else -> old = 0; goto drain fi;
+    old = 0
+  };
+  /* the task; it may be held here for as long as it likes */
   if
-  :: idle == W && phase == DRAINING ->
-#if MUTANT == 5
-     quiet = (q[0].head == SLOTS || q[0].slot[q[0].head] < VOID);
-     if :: quiet -> quiet = (q[1].head == SLOTS || q[1].slot[q[1].head] < VOID) :: else fi;
-#else
-     quiet = (q[0].head == q[0].tail);
-     if :: quiet -> quiet = (q[1].head == q[1].tail) :: else fi;
-#endif
-     if :: quiet -> phase = STOPPED; quiet = false :: else fi
+  :: n == 0 -> submit(Q - 1, 1, abandoned[me])
   :: else
   fi;
-  unlock();
+  n = 0;
+  goto drain;
+settle:
+  if
+  :: q[x].head < q[x].tail ->
+     atomic {
+       if :: q[x].slot[q[x].head] == EMPTY -> q[x].slot[q[x].head] = WAITING :: q[x].slot[q[x].head] >= VOID -> goto drain :: else fi
+     }
+  :: else
+  fi;
+  n = q[x].head;
+  atomic { if :: q[x].POKED -> q[x].POKED = false; n = 0; goto drain :: else -> q[x].SCHED = false; q[x].RUN = false fi };
+  if :: n < S && q[x].slot[n] >= VOID -> n = 0; tell(x, false) :: else -> n = 0 fi;
+  x = 0;
   goto next;
-endstuck:
-  false;
-stop:
+unfinished:
+  atomic { q[x].RUN = false; q[x].POKED = false; entries!x,q[x].epoch };
+done:
   skip
 }
 
+inline isDrained() {
+  /* two looks at the rounds, and between them one at everything else, one after the other */
+  quiet = true;
+  b0 = rounds[0]; b1 = rounds[1];
+  if :: !sleeping[0] -> quiet = false :: else fi;
+  if :: !sleeping[1] -> quiet = false :: else fi;
+#if MUTANT != 2
+  if :: len(entries) > 0 -> quiet = false :: else fi;
+  x = 0;
+  do
+  :: x < Q -> atomic { if :: q[x].head != q[x].tail || q[x].RUN -> quiet = false :: else fi; x++ }
+  :: x == Q -> break
+  od;
+  x = 0;
+#endif
+#if MUTANT != 2
+  if :: rounds[0] != b0 -> quiet = false :: else fi;
+  if :: rounds[1] != b1 -> quiet = false :: else fi;
+#endif
+  atomic { b0 = 0; b1 = 0 }
+}
+
 proctype Shutdown() {
-  byte old; bool deadline;
-  phase = CLOSING;
-#if MUTANT == 1
-  phase = DRAINING;
-#endif
+  byte x, b0, b1, old, w, i; bool quiet, refuse;
   q[0].closed = true;
-  q[1].closed = true;
-  if :: phase == CLOSING -> phase = DRAINING :: else fi;
 #if CASE == 1
-  phase == STOPPED;
-#else
-  if
-  :: phase == STOPPED
-  :: true -> lock(); phase = STOPPED; unlock()
-  fi;
+  q[1].closed = true;
+  do
+  :: raised = false;
+     isDrained();
+     if :: quiet -> break :: else fi;
+     raised                                      /* by a worker that goes to sleep */
+  od;
 #endif
-  q[0].sealed = true;
-  q[1].sealed = true;
-  sweep(0);
-  sweep(1);
-  shut = true
+  atomic { leaving[0] = true; leaving[1] = true };
+  do
+  :: w < W -> atomic { ended[w] || (CASE == 2 && away[w]); if :: !ended[w] -> abandoned[w] = true :: else fi; w++ }
+  :: w == W -> break
+  od;
+  w = 0;
+  /* entries in the shared queues are discarded */
+  atomic { do :: len(entries) > 0 -> entries?_,_ :: len(entries) == 0 -> break od };
+  x = 0;
+  do
+  :: x < Q ->
+#if MUTANT == 4
+     if :: q[x].RUN -> reported = reported + q[x].tail - q[x].head :: else fi;
+#endif
+     do
+     :: atomic {
+          old = EMPTY;
+          if :: q[x].head < S -> old = q[x].slot[q[x].head] :: else fi;
+          if :: old >= VOID -> q[x].head++ :: else -> break fi;
+          if
+          :: old >= TASK ->
+             discarded[old - TASK]++; assert(ran[old - TASK] + discarded[old - TASK] == 1);
+#if MUTANT == 4
+             if :: !q[x].RUN -> reported++ :: else fi
+#else
+             reported++
+#endif
+          :: else
+          fi;
+          old = 0
+        }
+     od;
+     old = 0;
+     atomic { if :: !q[x].RUN -> q[x].SCHED = false; q[x].POKED = false; q[x].epoch++ :: else fi };
+     if :: q[x].head < S && q[x].slot[q[x].head] >= VOID -> tell(x, false) :: else fi;
+     x++
+  :: x == Q -> break
+  od;
+  assert(reported == discarded[0] + discarded[1] + discarded[2]);
+  shut = true;
+#if CASE == 2
+  /* start: a fresh worker */
+  q[0].closed = false;
+  atomic { leaving[1] = false; ended[1] = false; run Worker(1) };
+  submit(0, 3, true);
+  started = true
+#endif
 }
 
 init {
-  atomic { run Worker(); run Worker(); run Outside(0, 0); run Outside(1, 1); run Shutdown() }
+  atomic {
+    run Worker(0);
+#if CASE == 1
+    run Worker(1); run Outside(0, 0);
+#else
+    ended[1] = true; run Outside(0, 0); run Outside(0, 2);
+#endif
+    run Shutdown()
+  }
   timeout;
   assert(shut);
-  assert(ran[0] + refused[0] + discarded[0] == 1 || held[0]);
-  assert(ran[1] + refused[1] + discarded[1] == 1 || held[1]);
-  assert(ran[0] + refused[0] + discarded[0] <= 1 && ran[1] + refused[1] + discarded[1] <= 1);
-  assert(ran[2] + refused[2] + discarded[2] == ran[0] || held[0] || held[1]);
-  assert(ran[2] + refused[2] + discarded[2] <= 1);
+  assert(ran[0] + refused[0] + discarded[0] == 1);
+  assert(ran[1] + refused[1] + discarded[1] == ran[0]);
 #if CASE == 1
-  assert(discarded[0] + discarded[1] + discarded[2] == 0 && refused[2] == 0);
+  assert(reported == 0 && refused[1] == 0)
+#else
+  assert(ran[2] + refused[2] + discarded[2] == 1);
+  assert(started && ran[3] == 1)
 #endif
-  assert(!locked)
 }

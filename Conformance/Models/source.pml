@@ -1,6 +1,6 @@
 /*
  * A readiness source's life: activate, report, handle, suspend, retarget (its home moves), cancel.
- * Implemented in Sources/HawtDispatch/SourceCore.swift. That somebody drains a mailbox is worker.pml's and lease.pml's matter:
+ * Implemented in Sources/HawtDispatch/Sources/SourceBase.swift, ReadinessCore.swift and SourceState.swift, and Workers/PollerWork.swift. That somebody drains a mailbox is worker.pml's and lease.pml's matter:
  * here worker w's loop stands for whoever holds w's lease.
  *
  * The source word: ACT, CANC, suspend count, PEND (an entry for the handler is in the target, or it runs), RUNS, OFF (disarmed),

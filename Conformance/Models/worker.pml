@@ -1,6 +1,6 @@
 /*
- * How a worker falls asleep and is woken, and how searchers are held back. (Lease and mailbox: lease.pml.)
- * Implemented in Sources/HawtDispatch/WakePolicy.swift, called by Worker.swift.
+ * How a worker falls asleep and is woken, and how searchers are held back. (Lease and mailbox: lease.pml; the alarm beside stuck workers: watch.pml.)
+ * Implemented in Sources/HawtDispatch/Workers/WakePolicy.swift, called by Worker+Turn.swift.
  *
  *   sleep word       AWAKE --worker: no work--> SLEEPING --waker: CAS--> NOTIFIED or NOTIFIED_SEARCH
  *                      ^------- worker: exchange AWAKE, when it goes on or has woken ------'

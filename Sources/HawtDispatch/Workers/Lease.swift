@@ -3,7 +3,7 @@ internal import Glibc
 internal import Synchronization
 
 /// Who may touch a worker's poller, registrations and timers: whoever holds it, one thread at a time (rule B6).
-/// Modelled in `Conformance/Models/worker.pml`.
+/// Modelled in `Conformance/Models/lease.pml`, with the mailbox.
 ///
 ///     | round (62) | away (1) | held (1) |
 ///

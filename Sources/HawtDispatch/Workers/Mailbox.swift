@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// Work for whoever holds a worker's lease next: many producers, one consumer. First in, first out for each producer.
-/// Constant time; never waits.
+/// Constant time; never waits. Modelled in `Conformance/Models/lease.pml`.
 struct Mailbox: ~Copyable {
   private let top = Atomic<UInt>(0)
 

@@ -8,6 +8,7 @@ extension Rule {
     checks: [
       Check("pinned queues under load and idle peers", pinnedUnderLoad),
       Check("peers do not take a stuck worker's pinned work", notTakenFromStuck),
+      Check("nor what a task submitted to its own thread's queues before it got stuck", ownSubmissionsAreNotTaken),
     ])
 }
 
@@ -43,6 +44,38 @@ private func pinnedUnderLoad(_ context: CheckContext) throws {
   }
   try done.wait(for: "pinned tasks")
   context.record("pinned tasks on their thread", 6 * each)
+}
+
+/// A task submits to queues that are pinned to its own worker and gets stuck: idle peers take what any worker may run, and
+/// nothing else.
+private func ownSubmissionsAreNotTaken(_ context: CheckContext) throws {
+  let dispatcher = try context.makeDispatcher(workers: 3)
+  let threads = try WorkerThreads(dispatcher, context)
+  let thread = dispatcher.threadQueues[1]
+  let count = 20
+  let queues = try (0..<count).map { try dispatcher.makeSerialQueue(label: "pinned \($0)", target: thread) }
+  let gate = context.gate()
+  let (done, free) = (context.latch(2 * count), context.latch(count))
+  thread.async {
+    for queue in queues + [thread] as [any Queue] {
+      let isPinned = queue is SerialQueue
+      for _ in 0..<(isPinned ? 1 : count) {
+        queue.async {
+          context.expect(threads.current == 1, "a pinned task that a stuck task had submitted ran on another thread")
+          done.signal()
+        }
+      }
+    }
+    for _ in 0..<count { dispatcher.global().async { free.signal() } }
+    gate.pass()
+  }
+  try gate.waitForArrivals()
+  try free.wait(for: "what a stuck task had submitted to the global queue")
+  context.pause(.milliseconds(10))
+  context.expect(done.count == 2 * count, "\(2 * count - done.count) pinned tasks ran while their worker was stuck")
+  gate.open()
+  try done.wait(for: "pinned tasks, now that their worker is free")
+  context.record("pinned tasks that a stuck task had submitted", 2 * count)
 }
 
 private func notTakenFromStuck(_ context: CheckContext) throws {

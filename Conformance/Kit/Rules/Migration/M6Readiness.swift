@@ -9,6 +9,7 @@ extension Rule {
       Check("a byte that races a migration is handled", byteRacesMigration),
       Check("a stream under a migration storm", streamInAStorm),
       Check("a drained state is not reported again after a move", drainedIsNotReported),
+      Check("nor by a wait that was under way while another thread drained it", drainedMeanwhile),
       Check("readiness that is left undrained is told at the new place", undrainedIsReported),
       Check("a writable descriptor follows too", writableFollows),
     ])
@@ -137,6 +138,24 @@ private func drainedIsNotReported(_ context: CheckContext) throws {
   }
   try reader.judge(context, written: rounds)
   reader.source.cancel()
+}
+
+/// Bytes come in bursts, more than one worker drains: while one is at its poller again, another reads what that wait has found
+/// before its report is looked at. No handler may be called for it.
+private func drainedMeanwhile(_ context: CheckContext) throws {
+  let dispatcher = try context.makeDispatcher(workers: 3)
+  let readers = try (0..<12).map { _ in try Reader(context, dispatcher, on: dispatcher.makeSerialQueue()) }
+  let bytes = context.scaled(10_000, minimum: 3_000)
+  try context.onThreads(2) { index, random in
+    for _ in 0..<bytes {
+      for reader in readers[(index * 6)..<(index * 6 + 6)] { reader.pipe.write() }
+      spin(.nanoseconds(random.below(10_000)))
+    }
+  }
+  for reader in readers {
+    try reader.judge(context, written: bytes)
+    reader.source.cancel()
+  }
 }
 
 private func undrainedIsReported(_ context: CheckContext) throws {

@@ -45,19 +45,22 @@ private func depthIsNeverTooHigh(_ context: CheckContext) throws {
   for kind in QueueKind.allCases {
     let dispatcher = try context.makeDispatcher(workers: 2)
     let queue = try kind.make(dispatcher, "read")
-    let left = Tally(context.scaled(1_000_000, minimum: 100_000))
+    let enough = context.scaled(500_000, minimum: 200_000)
+    let (ran, isOver) = (Tally(), Tally())
     @Sendable func again() {
-      if left.add(-1) > 0 { queue.async { again() } }
+      ran.add()
+      if isOver.value == 0 { queue.async { again() } }
     }
     queue.async { again() }
     var deepest = 0
     var readings = 0
     let start = Moment.now
-    while left.value > 0, deepest <= 1, start.elapsed < context.patience {
+    // Both have had their share of the processors.
+    while deepest <= 1, min(readings, ran.value) < enough, start.elapsed < context.patience {
       for _ in 0..<1_000 { deepest = max(deepest, queue.depth) }
       readings += 1_000
     }
-    left.set(0)
+    isOver.set(1)
     context.expect(deepest <= 1, "\(kind): one task waits at a time, the depth said \(deepest)")
     context.record("depths read while tasks ran", readings)
     try context.drain(queue)
