@@ -9,6 +9,7 @@ extension Rule {
       Check("a byte that races a migration is handled", byteRacesMigration),
       Check("a stream under a migration storm", streamInAStorm),
       Check("a drained state is not reported again after a move", drainedIsNotReported),
+      Check("drained on one worker while another polls", drainedWhileAnotherPolls),
       Check("readiness that is left undrained is told at the new place", undrainedIsReported),
       Check("a writable descriptor follows too", writableFollows),
     ])
@@ -137,6 +138,33 @@ private func drainedIsNotReported(_ context: CheckContext) throws {
   }
   try reader.judge(context, written: rounds)
   reader.source.cancel()
+}
+
+/// The handler of an unpinned queue drains on whatever worker, while its home's poller, which never sleeps here, may have
+/// just been told of what is being drained: that report is stale, and must not become an event.
+private func drainedWhileAnotherPolls(_ context: CheckContext) throws {
+  let dispatcher = try context.makeDispatcher(workers: 2)
+  let noise = try dispatcher.threadQueues.map { thread in
+    let pipe = try context.makePipe()
+    let source = dispatcher.makeWriteSource(pipe.writeEnd, target: thread) { _ in }
+    try source.activate()
+    return source
+  }
+  let readers = try (0..<4).map { number in
+    try Reader(context, dispatcher, on: dispatcher.makeSerialQueue(label: "reader \(number)"))
+  }
+  let rounds = context.scaled(1_000, minimum: 100)
+  for round in 1...rounds {
+    for reader in readers { reader.pipe.write() }
+    for reader in readers {
+      try context.require(reader.bytesReach(round, context), "byte \(round) was never handled beside a busy poller")
+    }
+  }
+  for reader in readers {
+    try reader.judge(context, written: rounds)
+    reader.source.cancel()
+  }
+  for source in noise { source.cancel() }
 }
 
 private func undrainedIsReported(_ context: CheckContext) throws {
