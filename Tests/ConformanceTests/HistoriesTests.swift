@@ -68,4 +68,19 @@ import Testing
     #expect(plays < whole.length * 4)
     #expect("\(least)".contains("--replay \(least.history.name)"))
   }
+
+  /// From the seed to the few steps that matter, and back from their name.
+  @Test func aBackendThatDiffersIsFoundAndTheHistoryShortened() throws {
+    let subjects = [Subject.builtIn[0], Subject(ForgetfulBackend.self)]
+    let options = HistoryOptions(seed: 1, count: 200, choice: .lockstep, patience: .seconds(2))
+    let report = try compareHistories(on: subjects, options: options)
+    let finding = try #require(report.finding, "200 histories showed nothing")
+    #expect(finding.kind == .differs)
+    #expect(finding.reason.contains("forgetful: rejected, S1"), "\(finding)")
+    #expect(finding.history.steps.count <= 8, "\(finding)")
+    let again = try replayHistory(named: finding.history.name, on: subjects, options: options)
+    #expect(again?.finding?.kind == .differs)
+    let alone = try replayHistory(named: finding.history.name, on: [subjects[0]], options: options)
+    #expect(alone?.histories == 1 && alone?.finding == nil)
+  }
 }

@@ -71,7 +71,7 @@ final class HistoryConnection: @unchecked Sendable {
     guard kind == .tcp, !now.nearIsGone else { return }
     let wanted = ending == .reset ? 0 : readHangUp
     var polled = pollfd(fd: near.number, events: wanted, revents: 0)
-    poll(&polled, 1, 5_000)
+    while poll(&polled, 1, 5_000) < 0 && errno == EINTR {}
   }
 
   // MARK: The near end
