@@ -3,7 +3,8 @@
 # fail on every backend. Usage: run.sh [--quick] [NAME...]  (all of MANIFEST by default; --quick: those marked quick)
 #
 # Environment: TRAITS (default: "default"), CONFIG (debug builds faster, release races harder), SCRATCH (build directory,
-# kept for the next run), PATIENCE (seconds that a check waits for an event that a mutant may have lost), SEED.
+# kept for the next run), PATIENCE (seconds that a check waits for an event that a mutant may have lost), SEED, SCALE (how
+# much work checks do; 1 by default, because a race that a mutant opens must be met).
 set -u
 
 only_quick=false
@@ -15,6 +16,7 @@ traits=${TRAITS:-default}
 config=${CONFIG:-release}
 patience=${PATIENCE:-5}
 seed=${SEED:-1}
+scale=${SCALE:-1}
 # One place for all runs: the compiler's incremental builds are keyed by absolute path and time of change.
 work=${SCRATCH:-${TMPDIR:-/tmp}/hawt-mutants}
 copy=$work/tree
@@ -43,7 +45,7 @@ build_copy() {
 
 # Runs one rule; $log then tells what it saw.
 run_rule() {
-  timeout 600 "$build/$config/hawt-conformance" --rule "$1" --seed "$seed" --patience "$patience" > "$log" 2>&1
+  timeout 600 "$build/$config/hawt-conformance" --rule "$1" --seed "$seed" --scale "$scale" --patience "$patience" > "$log" 2>&1
 }
 
 verdict() {
@@ -78,6 +80,14 @@ wanted() {
   for each in "$@"; do [ "$each" = "$chosen" ] && return 0; done
   return 1
 }
+
+# Code moves on: a patch that applies to nothing any more is told at once, whichever mutants are asked for.
+stale=0
+for patch in "$here"/Mutants/*.patch; do
+  (cd "$root" && patch -p1 --dry-run -s -f -F0 < "$patch") > /dev/null 2>&1 ||
+    { echo "mutant $(basename "$patch" .patch): STALE, its patch does not apply"; stale=1; }
+done
+[ "$stale" -eq 0 ] || exit 1
 
 # Failing where nothing is broken would prove nothing: the unchanged tree must pass the same rules first.
 sync_tree

@@ -42,12 +42,12 @@ import Testing
     #expect(documented.subtracting(mentioned).sorted() == [], "no doc comment names these rules")
   }
 
-  /// What MANIFEST says of each mutant: its rule and its patch.
+  /// What MANIFEST says of each mutant: its rule, and by its name its patch.
   private static func mutants() throws -> [(rule: String, patch: String)] {
     let text = try String(contentsOf: root.appending(path: "Conformance/Broken/MANIFEST"), encoding: .utf8)
     return text.split(separator: "\n").filter { !$0.hasPrefix("#") }.compactMap { line in
       let words = line.split(separator: " ").map(String.init)
-      return words.count == 3 ? (words[1], words[2]) : nil
+      return words.count >= 2 ? (words[1], words[0] + ".patch") : nil
     }
   }
 
