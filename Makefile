@@ -37,8 +37,8 @@ sources := Sources Tests Conformance Benchmarks/Sources Benchmarks/Package.swift
 HISTORIES ?= 10000
 COMPARE ?=
 
-.PHONY: help build demo test test-epoll test-libevent test-both conformance compare mutants mutants-quick models
-.PHONY: tsan asan lint format docs examples bench bench-quick bench-plot bench-growth libevent libuv
+.PHONY: help build demo test test-epoll test-libevent test-both conformance compare formats mutants mutants-quick models
+.PHONY: tsan asan lint format docs examples bench bench-quick bench-plot bench-growth gates gates-update tracers libevent libuv
 
 help: ## list the targets
 	@echo "make [BACKEND=epoll|libevent] TARGET"
@@ -71,11 +71,17 @@ compare: $(if $(filter libevent,$(BACKEND)),libevent) ## play HISTORIES seeded h
 	$(SWIFT) build -c release --product hawt-conformance $(flags)
 	$(release)/hawt-conformance --compare --histories $(HISTORIES) $(COMPARE)
 
+formats: ## have the command's formats read by prove, xmllint and junitparser
+	$(SWIFT) build --product hawt-conformance $(flags)
+	$(SWIFT) build --product hawt-conformance-broken $(flags)
+	Scripts/check-formats $(scratch)/debug
+
 mutants: ## break the production code in each committed way and see that its rule fails
 	TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) Conformance/Broken/run.sh
 
-mutants-quick: ## the same with one mutant of each family of rules, in a few minutes
-	TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) CONFIG=debug Conformance/Broken/run.sh --quick
+mutants-quick: ## the same with a few of them, one for each family of rules at least
+	CONFIG=debug PATIENCE=$(or $(PATIENCE),3) TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) \
+	  Conformance/Broken/run.sh --quick
 
 models: ## check the protocols' models exhaustively with spin
 	Conformance/Models/run.sh
@@ -122,6 +128,24 @@ bench-plot: libevent libuv ## draw the echo of all peers: PLOT=echo.svg
 bench-growth: libevent libuv ## what an operation costs among few and among many: PLOT=growth.svg
 	$(bench_build)
 	.build-benchmarks/release/bench growth $(or $(PLOT),growth.svg)
+
+# Only what the gates need, because building all peers takes minutes.
+gates_build = for product in gates-hawt echo-hawt echo-load bench; do \
+  $(SWIFT) build -c release $(bench_flags) --product $$product || exit 1; done
+
+gates: libevent tracers ## check what does not drift: allocations, system calls, wake-ups, instructions
+	$(gates_build)
+	.build-benchmarks/release/bench gates Benchmarks/instructions.txt
+
+gates-update: libevent tracers ## take the instruction figures over as they are now
+	$(gates_build)
+	.build-benchmarks/release/bench gates --update Benchmarks/instructions.txt
+	git diff --stat Benchmarks/instructions.txt
+
+tracers: ## install strace, valgrind and binutils if they are missing
+	@Scripts/install-package strace /usr/bin/strace
+	@Scripts/install-package valgrind /usr/bin/valgrind
+	@Scripts/install-package binutils /usr/bin/strip
 
 libuv: ## install libuv's development package if it is missing
 	@Scripts/install-package libuv1-dev /usr/include/uv.h

@@ -57,6 +57,8 @@ let package = Package(
     subject("tasks-dispatch"),
     subject("tasks-nio", nio),
     subject("tasks-concurrency"),
+    .target(name: "CAllocations"),
+    subject("gates-hawt", [hawt, "CAllocations"]),
     subject("timers-hawt", [hawt]),
     subject("timers-dispatch"),
     subject("timers-nio", nio),

@@ -106,10 +106,16 @@ int hawt_signal_install(int signal, struct sigaction *former) {
 
 void hawt_name_this_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
-// Of the Swift runtime; the second is what loads of weak references are made of.
+// Of the Swift runtime; the last is what loads of weak references are made of.
 extern void *swift_retain(void *object);
+extern void *swift_retain_n(void *object, uint32_t count);
+extern void swift_release_n(void *object, uint32_t count);
 extern void *swift_tryRetain(void *object);
 
 void hawt_retain(const void *object) { swift_retain((void *)object); }
+
+void hawt_retain_n(const void *object, unsigned count) { swift_retain_n((void *)object, count); }
+
+void hawt_release_n(const void *object, unsigned count) { swift_release_n((void *)object, count); }
 
 _Bool hawt_retain_if_alive(void *object) { return swift_tryRetain(object) != 0; }

@@ -5,5 +5,6 @@ import ArgumentParser
 struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measure HawtDispatch beside its peers.",
-    subcommands: [CompareCommand.self, PlotCommand.self, GrowthCommand.self], defaultSubcommand: CompareCommand.self)
+    subcommands: [CompareCommand.self, PlotCommand.self, GrowthCommand.self, GatesCommand.self],
+    defaultSubcommand: CompareCommand.self)
 }

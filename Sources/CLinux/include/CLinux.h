@@ -58,6 +58,10 @@ int hawt_signal_install(int signal, struct sigaction *former);
 // out of a lock that is a bit in a word; it can neither see into this function nor move the call.
 void hawt_retain(const void *object);
 
+// Several references at once.
+void hawt_retain_n(const void *object, unsigned count);
+void hawt_release_n(const void *object, unsigned count);
+
 // Takes a reference to a Swift object unless its deinitializer has begun; whether it was taken. The object's memory must
 // be there.
 _Bool hawt_retain_if_alive(void *object);

@@ -29,7 +29,7 @@ public final class GlobalQueue: Queue {
 
   /// Submits a reusable task without allocating. Any thread; O(1).
   @discardableResult
-  public func async(_ item: WorkItem) -> Submission { QueueFunctions.post(item, to: core) }
+  public func async(_ item: WorkItem) -> Submission { core.submit(item.makeEntry()) }
 
   /// Submits a task once `delay` has passed, never early; see `Queue` (rules T1, T3).
   @discardableResult

@@ -2,8 +2,6 @@ internal import Glibc
 
 /// What the three kinds of queue have in common, for their public faces.
 enum QueueFunctions {
-  static func post(_ item: WorkItem, to core: QueueCore) -> Submission { core.submit(Entry(item.core)) }
-
   static func arm(
     _ core: QueueCore, _ delay: Duration, _ clock: TimerClock, _ leeway: Duration,
     _ task: @escaping @Sendable () throws -> Void

@@ -59,13 +59,13 @@ final class SerialCore: QueueCore, @unchecked Sendable {
 
   /// Submits a reusable task.
   @inline(__always)
-  func submit(_ item: WorkItemCore) -> Submission {
+  func submit(_ item: WorkItem) -> Submission {
     let worker = enter()
     if let worker, !isBounded, worker.isRunning(self) {
-      pushFromWithin(worker.use { $0.entryForRepost(item) }, worker)
+      pushFromWithin(worker.use { $0.entryForRepost(item.core) } ?? item.makeEntry(), worker)
       return .accepted
     }
-    return submit(Entry(item), worker)
+    return submit(item.makeEntry(), worker)
   }
 
   /// Takes an entry from the task of this queue that is running: nobody has to be told.
@@ -174,9 +174,13 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   @inline(__always)
   private func drain(_ worker: Worker) {
     while true {
-      if worker.mustLeave { return leaveUnfinished(worker) }
+      if worker.mustLeave {
+        worker.settleReferences()
+        return leaveUnfinished(worker)
+      }
       let entry = list.pop(worker: worker.ref)
       if entry.kind == Entry.Kind.empty {
+        worker.settleReferences()
         if leaveEmpty(worker) { return }
         continue
       }

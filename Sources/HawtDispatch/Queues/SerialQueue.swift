@@ -52,7 +52,7 @@ public final class SerialQueue: Queue {
 
   /// Submits a reusable task without allocating. Any thread; O(1).
   @discardableResult
-  public func async(_ item: WorkItem) -> Submission { core.submit(item.core) }
+  public func async(_ item: WorkItem) -> Submission { core.submit(item) }
 
   /// Submits a task once `delay` has passed, never early; see `Queue` (rules T1, T3).
   @discardableResult

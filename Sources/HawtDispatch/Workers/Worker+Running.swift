@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 internal import Polling
 internal import Synchronization
@@ -35,6 +36,8 @@ extension Worker {
   /// Runs an entry and consumes it.
   @inline(__always)
   func execute(_ entry: Entry) {
+    // Another entry's object is let go of before this one starts (rule Q6).
+    if local.pointee.owed != 0, local.pointee.owed != entry.first { settleReferences() }
     switch entry.kind {
     case Entry.Kind.job:
       let job = entry.takeJob()
@@ -50,7 +53,10 @@ extension Worker {
       local.pointee.executing = entry.first
       entry.object._withUnsafeGuaranteedRef { $0.execute(on: self, ticket: entry.second) }
       // Nobody else's since: what an object executes runs no entries.
-      if local.pointee.executing != 0 { entry.object.release() }
+      if local.pointee.executing != 0 {
+        local.pointee.owed = entry.first
+        local.pointee.owedCount &+= 1
+      }
       local.pointee.executing = 0
       countTask()
     default: break
@@ -71,12 +77,28 @@ extension Worker {
     if wakePolicy.hasIdle, ring.count > 1 { wakePolicy.notify() }
   }
 
+  /// Lets go of the object that was executed last, as often as it was: of one that is posted again and again, all at once.
+  @inline(__always)
+  func settleReferences() {
+    if local.pointee.owed != 0 { settleOwed() }
+  }
+
+  @inline(never)
+  private func settleOwed() {
+    let object = UnsafeRawPointer(bitPattern: local.pointee.owed).unsafelyUnwrapped
+    let count = local.pointee.owedCount
+    // First, as the object's deinitializer is user code.
+    local.pointee.owed = 0
+    local.pointee.owedCount = 0
+    hawt_release_n(object, count)
+  }
+
   /// An entry for `object`, posted to the queue that is running. If the object itself posts, its reference is moved: the
   /// queue does not execute the new entry before the present one has ended.
   @inline(__always)
-  func entryForRepost(_ object: Runnable) -> Entry {
+  func entryForRepost(_ object: Runnable) -> Entry? {
     let bits = UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())
-    guard local.pointee.executing == bits else { return Entry(object) }
+    guard local.pointee.executing == bits else { return nil }
     local.pointee.executing = 0
     return Entry(tag: Entry.Kind.object, first: bits, second: 0)
   }
@@ -128,6 +150,7 @@ extension Worker {
     guard entry.kind != Entry.Kind.empty else { return false }
     push(frame: root)
     execute(entry)
+    settleReferences()
     popFrame()
     return true
   }

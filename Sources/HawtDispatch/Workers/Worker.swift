@@ -49,6 +49,9 @@ final class Worker: @unchecked Sendable {
     var frameCount = 0
     /// The object that is being executed, as bits: its entry's reference may be moved to the entry of a re-post.
     var executing: UInt = 0
+    /// The object that was executed last, and how many references to it are still to be let go of.
+    var owed: UInt = 0
+    var owedCount: CUnsignedInt = 0
     /// Tasks left until the clock is looked at.
     var countdown = 0
     /// When the present queue's, and the round's, time is over.

@@ -42,7 +42,8 @@ final class Child {
     process = child
   }
 
-  private static func path(of name: String) -> String {
+  /// Where a program of the suite lies.
+  static func path(of name: String) -> String {
     if name.hasPrefix("/") { return name }
     var path = [UInt8](repeating: 0, count: 4096)
     let length = readlink("/proc/self/exe", &path, path.count)
