@@ -38,8 +38,9 @@ extension HistoryModel {
       mayBeCancelled(own)
     case .replace(let line, _, let suspends):
       lines[line]?.isReplaced = true
-      lines[number] = Line()
       let own = lines[line]?.sources ?? []
+      // Those that stay are sources of the number still: it may be closed only after their cancel handlers, too.
+      lines[number] = Line(sources: suspends ? own : [])
       if suspends { for name in own { sources[name]?.holds.callSuspend(number) } } else { mayBeCancelled(own) }
     case .merge(let source): sources[source]?.elements.append(Element(number: number, calledAt: position))
     case .fail: if case .task(let task) = actor { tasks[task]?.willThrow = true }

@@ -81,6 +81,7 @@ extension HistoryPlayer {
       ends.near.close()
       things.with {
         $0.connections[number] = HistoryConnection(number, .unixStream, near: old.near, far: ends.far)
+        if suspends { $0.sourcesOfConnection[number] = $0.sourcesOfConnection[name] }
       }
       if !suspends { for source in sources(of: name) { source.cancel() } }
     }
