@@ -41,7 +41,9 @@ extension HistoryModel {
       let own = lines[line]?.sources ?? []
       // Those that stay are sources of the number still: it may be closed only after their cancel handlers, too.
       lines[number] = Line(sources: suspends ? own : [])
-      if suspends { for name in own { sources[name]?.holds.callSuspend(number) } } else { mayBeCancelled(own) }
+      // Whoever finds out that the file of such a source is gone may cancel it, with an error (S6).
+      mayBeCancelled(own)
+      if suspends { for name in own { sources[name]?.holds.callSuspend(number) } }
     case .merge(let source): sources[source]?.elements.append(Element(number: number, calledAt: position))
     case .fail: if case .task(let task) = actor { tasks[task]?.willThrow = true }
     case .shutDown: enter(phases.union([.closing]))
