@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 
 /// A connection of a history: the library watches the near end, the history plays the peer with the far one. Its bytes

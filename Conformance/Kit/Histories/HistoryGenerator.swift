@@ -232,9 +232,11 @@ struct HistoryGenerator {
     case 3:
       guard pace == .lockstep else { return }
       // The new connection takes the name of the step.
-      let new = add(actor, .replace(connection: line, keepsDuplicate: random.oneIn(2)))
+      let new = add(
+        actor, .replace(connection: line, keepsDuplicate: random.oneIn(2), suspends: random.oneIn(2)))
       lines.append((new, lane, false))
       if !random.oneIn(3) { watch(new, actor, lane) }
+      if random.oneIn(2) { add(actor, .write(connection: new, 1 + random.below(40))) }
     default: add(actor, .write(connection: line, 1 + random.below(40)))
     }
   }

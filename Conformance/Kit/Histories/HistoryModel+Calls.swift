@@ -36,10 +36,14 @@ extension HistoryModel {
       let own = lines[line]?.sources ?? []
       closings[line] = Closing(sources: own)
       mayBeCancelled(own)
-    case .replace(let line, _):
+    case .replace(let line, _, let suspends):
       lines[line]?.isReplaced = true
-      lines[number] = Line()
-      mayBeCancelled(lines[line]?.sources ?? [])
+      let own = lines[line]?.sources ?? []
+      // Those that stay are sources of the number still: it may be closed only after their cancel handlers, too.
+      lines[number] = Line(sources: suspends ? own : [])
+      // Whoever finds out that the file of such a source is gone may cancel it, with an error (S6).
+      mayBeCancelled(own)
+      if suspends { for name in own { sources[name]?.holds.callSuspend(number) } }
     case .merge(let source): sources[source]?.elements.append(Element(number: number, calledAt: position))
     case .fail: if case .task(let task) = actor { tasks[task]?.willThrow = true }
     case .shutDown: enter(phases.union([.closing]))
@@ -97,7 +101,10 @@ extension HistoryModel {
     case .close(let line):
       cancelled(lines[line]?.sources ?? [])
       closings[line]?.isOwed = true
-    case .replace(let line, _): cancelled(lines[line]?.sources ?? [])
+    case .replace(let line, _, let suspends):
+      let own = lines[line]?.sources ?? []
+      if !suspends { cancelled(own) }
+      for name in own where suspends { conclude(Change(number: number, what: .hold(.source(name)))) }
     case .merge(let source): try merged(number, into: source, call, outcome)
     case .shutDown: enter(phases.contains(.closing) ? [.closing] : phases)
     case .restart:

@@ -80,8 +80,9 @@ enum HistoryOperation: Hashable, Sendable {
   case end(connection: Int, FarEnd)
   /// Cancels the connection's sources and closes the near descriptor once the last cancel handler has run.
   case close(connection: Int)
-  /// Gives the near descriptor's number to a new connection while its sources are live, and then cancels those.
-  case replace(connection: Int, keepsDuplicate: Bool)
+  /// Gives the near descriptor's number to a new connection while its sources are registered. They are cancelled then,
+  /// or were suspended before, for good.
+  case replace(connection: Int, keepsDuplicate: Bool, suspends: Bool)
   case merge(into: Int)
   /// A task takes its time, so that others meet it.
   case dawdle(microseconds: Int)
@@ -114,7 +115,8 @@ extension HistoryOperation: CustomStringConvertible {
     case .write(let connection, let count): "write \(count) to c\(connection)"
     case .end(let connection, let ending): "\(ending.rawValue) c\(connection)"
     case .close(let connection): "close c\(connection)"
-    case .replace(let connection, let keeps): "reuse the number of c\(connection)\(keeps ? ", a duplicate stays" : "")"
+    case .replace(let connection, let keeps, let suspends):
+      "reuse the number of c\(connection)\(keeps ? ", a duplicate stays" : "")\(suspends ? ", sources stay" : "")"
     case .merge(let source): "merge into s\(source)"
     case .dawdle(let time): "be busy for \(time) µs"
     case .fail: "throw"

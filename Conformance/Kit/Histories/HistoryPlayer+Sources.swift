@@ -27,9 +27,9 @@ extension HistoryPlayer {
     case .close(let name):
       guard let connection = usable(name) else { return nil }
       return { [self] in close(name, connection) }
-    case .replace(let name, let keepsDuplicate):
+    case .replace(let name, let keepsDuplicate, let suspends):
       guard let connection = usable(name) else { return nil }
-      return { [self] in replace(name, connection, by: number, keepsDuplicate) }
+      return { [self] in replace(name, connection, by: number, keepsDuplicate, suspends) }
     default: return nil
     }
   }
@@ -66,9 +66,12 @@ extension HistoryPlayer {
   }
 
   /// The old file goes, and in the same step its number stands for the new connection.
-  private func replace(_ name: Int, _ old: HistoryConnection, by number: Int, _ keepsDuplicate: Bool) -> HistoryOutcome
-  {
-    outcome {
+  private func replace(
+    _ name: Int, _ old: HistoryConnection, by number: Int, _ keepsDuplicate: Bool, _ suspends: Bool
+  ) -> HistoryOutcome {
+    // Without a permit: nobody will resume them, as what they would be told of the successor is promised to nobody.
+    if suspends { for source in sources(of: name) { source.suspend() } }
+    return outcome {
       let ends = try Ends(.unixStream)
       old.change {
         $0.nearIsGone = true
@@ -78,8 +81,9 @@ extension HistoryPlayer {
       ends.near.close()
       things.with {
         $0.connections[number] = HistoryConnection(number, .unixStream, near: old.near, far: ends.far)
+        if suspends { $0.sourcesOfConnection[number] = $0.sourcesOfConnection[name] }
       }
-      for source in sources(of: name) { source.cancel() }
+      if !suspends { for source in sources(of: name) { source.cancel() } }
     }
   }
 

@@ -27,6 +27,7 @@ enum LockstepTrace {
         add(stream, ("by", "\(actor)"), ("did", "\(operation)"), ("outcome", "\(outcome)"))
       case .started(let work, let queue, let worker):
         if case .handler(let source) = work, isMerger(source, events) { continue }
+        if case .cancelHandler(let source) = work, losesItsFile(source, script) { continue }
         let stream = "\(queue) \(self.stream(of: work, on: queue, script))"
         if isPinned(queue) {
           add(stream, ("ran", "\(work)"), ("queue", "\(queue)"), ("worker", worker))
@@ -54,6 +55,19 @@ enum LockstepTrace {
 
   private static func isMerger(_ source: Int, _ events: ArraySlice<HistoryEvent>) -> Bool {
     events.contains { if case .took(let other, _) = $0 { other == source } else { false } }
+  }
+
+  /// Whether the source's number is another's while it is registered: when the library finds out, and cancels it, is a
+  /// matter of the backend.
+  private static func losesItsFile(_ source: Int, _ script: [Int: HistoryStep]) -> Bool {
+    let connection: Int
+    switch script[source]?.operation {
+    case .makeReader(let name, _, _), .makeWriter(let name, _): connection = name
+    default: return false
+    }
+    return script.values.contains {
+      if case .replace(connection, _, suspends: true) = $0.operation { true } else { false }
+    }
   }
 
   /// What the same one submitted comes in order, and so do its timers of one delay. Anything else may come in any order.
