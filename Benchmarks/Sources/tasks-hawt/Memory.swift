@@ -9,7 +9,7 @@ private let count = 10_000
 ///
 /// The first of two runs grows what the library keeps for later; the second tells.
 func memoryOfIdle() -> Int {
-  let event = bench_quiet_descriptor()
+  let event = bench_quiet_socket()
   let home = dispatcher.makeSerialQueue(label: "home")
   var idle = Idle()
   let before = allocatedBytes()
