@@ -20,15 +20,25 @@ traits_epoll :=
 traits_libevent := --traits Libevent
 traits_both := --traits default,Libevent
 
+# What `make conformance` looks at; libevent on poll is no choice of the library's, but shows that rules are not epoll's.
+subjects_epoll := epoll
+subjects_libevent := libevent,libevent-poll
+subjects_both := epoll,libevent,libevent-poll
+
 # Each choice of backends has its own folder, because changing the traits in one would build everything anew.
 scratch := .build-$(configuration)
 flags := --scratch-path $(scratch) $(traits_$(configuration))
 release := $(scratch)/release
 
-libraries := HawtDispatch HawtSockets Polling HawtConformance
+libraries := HawtDispatch HawtSockets Polling HawtConformance HawtConformanceCommand
 sources := Sources Tests Conformance Benchmarks/Sources Benchmarks/Package.swift Package.swift
 
-.PHONY: help build demo test test-epoll test-libevent test-both conformance mutants models tsan asan lint format docs examples bench bench-quick bench-plot bench-growth gates gates-update tracers libevent libuv
+# How many histories `make compare` plays, and what else its command is told (`--seed N`, `--trace out.jsonl`).
+HISTORIES ?= 10000
+COMPARE ?=
+
+.PHONY: help build demo test test-epoll test-libevent test-both conformance compare formats mutants mutants-quick models
+.PHONY: tsan asan lint format docs examples bench bench-quick bench-plot bench-growth gates gates-update tracers libevent libuv
 
 help: ## list the targets
 	@echo "make [BACKEND=epoll|libevent] TARGET"
@@ -55,10 +65,23 @@ test-both: libevent
 
 conformance: $(if $(filter libevent,$(BACKEND)),libevent) ## run every rule of SEMANTICS on every backend built in
 	$(SWIFT) build --product hawt-conformance $(flags)
-	$(scratch)/debug/hawt-conformance
+	$(scratch)/debug/hawt-conformance --backend $(subjects_$(configuration))
+
+compare: $(if $(filter libevent,$(BACKEND)),libevent) ## play HISTORIES seeded histories on every backend: they and a model must agree
+	$(SWIFT) build -c release --product hawt-conformance $(flags)
+	$(release)/hawt-conformance --compare --histories $(HISTORIES) $(COMPARE)
+
+formats: ## have the command's formats read by prove, xmllint and junitparser
+	$(SWIFT) build --product hawt-conformance $(flags)
+	$(SWIFT) build --product hawt-conformance-broken $(flags)
+	Scripts/check-formats $(scratch)/debug
 
 mutants: ## break the production code in each committed way and see that its rule fails
 	TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) Conformance/Broken/run.sh
+
+mutants-quick: ## the same with a few of them, one for each family of rules at least
+	CONFIG=debug PATIENCE=$(or $(PATIENCE),3) TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) \
+	  Conformance/Broken/run.sh --quick
 
 models: ## check the protocols' models exhaustively with spin
 	Conformance/Models/run.sh
@@ -68,8 +91,9 @@ tsan: ## run all tests under the thread sanitizer
 	TSAN_OPTIONS="die_after_fork=0 $$TSAN_OPTIONS" \
 	  $(SWIFT) test --disable-xctest --sanitize=thread --scratch-path $(scratch)-tsan $(traits_$(configuration))
 
+# Locals that are put elsewhere would hide how deep the stack is, which is itself a rule.
 asan: ## run all tests under the address sanitizer, leaks included
-	ASAN_OPTIONS="detect_leaks=1 $$ASAN_OPTIONS" \
+	ASAN_OPTIONS="detect_leaks=1 detect_stack_use_after_return=0 $$ASAN_OPTIONS" \
 	  $(SWIFT) test --disable-xctest --sanitize=address --scratch-path $(scratch)-asan $(traits_$(configuration))
 
 lint: ## check format and style
@@ -81,8 +105,9 @@ format: ## format all sources
 docs: ## build the documentation of the libraries, warnings being errors
 	Scripts/docs $(libraries)
 
-examples: ## build and run a package that depends on this one, with each choice of traits
+examples: ## build and run packages that depend on this one: with each choice of traits, and one with a backend of its own
 	Scripts/examples $(if $(has_libevent),libevent)
+	Scripts/example-backend
 
 bench_flags := --package-path Benchmarks --scratch-path .build-benchmarks
 bench_build = $(SWIFT) build -c release $(bench_flags)

@@ -22,6 +22,7 @@ let package = Package(
     .library(name: "HawtSockets", targets: ["HawtSockets"]),
     .library(name: "Polling", targets: ["Polling"]),
     .library(name: "HawtConformance", targets: ["HawtConformance"]),
+    .library(name: "HawtConformanceCommand", targets: ["HawtConformanceCommand"]),
   ],
   traits: [
     .default(enabledTraits: ["Epoll"]),
@@ -58,12 +59,21 @@ let package = Package(
     .target(
       name: "HawtConformance", dependencies: ["HawtDispatch", "Polling", "CLinux"] + backends,
       path: "Conformance/Kit", swiftSettings: strict),
-    .executableTarget(
-      name: "hawt-conformance",
+    .target(
+      name: "HawtConformanceCommand",
       dependencies: [
-        "HawtConformance", "HawtDispatch",
+        "HawtConformance", "Polling",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], path: "Conformance/Runner", swiftSettings: strict),
+    .executableTarget(
+      name: "hawt-conformance", dependencies: ["HawtConformance", "HawtConformanceCommand"],
+      path: "Conformance/Main", swiftSettings: strict),
+    .target(
+      name: "BrokenBackends", dependencies: ["HawtConformance", "Polling"] + backends,
+      path: "Conformance/Broken/Backends", swiftSettings: strict),
+    .executableTarget(
+      name: "hawt-conformance-broken", dependencies: ["BrokenBackends", "HawtConformanceCommand"],
+      path: "Conformance/Broken/Command", swiftSettings: strict),
     .testTarget(
       name: "PollingTests", dependencies: ["Polling", "CLinux"] + backends, swiftSettings: strict),
     .testTarget(
@@ -76,7 +86,10 @@ let package = Package(
       name: "HawtEchoTests", dependencies: ["hawt-echo", "HawtDispatch", "HawtSockets"],
       swiftSettings: strict),
     .testTarget(
-      name: "ConformanceTests", dependencies: ["HawtConformance", "HawtDispatch", "hawt-conformance"],
-      swiftSettings: strict),
+      name: "ConformanceTests",
+      dependencies: [
+        "BrokenBackends", "HawtConformance", "HawtConformanceCommand", "HawtDispatch", "Polling", "hawt-conformance",
+        "hawt-conformance-broken",
+      ], swiftSettings: strict),
   ]
 )

@@ -1,10 +1,13 @@
 #!/bin/sh
 # Who tests the tests: applies each mutant to a copy of the tree, builds it, and expects the rule that is named for it to
-# fail on every backend. Usage: run.sh [NAME...]  (all of MANIFEST by default)
+# fail on every backend. Usage: run.sh [--quick] [NAME...]  (all of MANIFEST by default; --quick: those marked quick)
 #
 # Environment: TRAITS (default: "default"), CONFIG (debug builds faster, release races harder), SCRATCH (build directory,
 # kept for the next run), PATIENCE (seconds that a check waits for an event that a mutant may have lost), SEED.
 set -u
+
+only_quick=false
+if [ "${1:-}" = --quick ]; then only_quick=true; shift; fi
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -44,9 +47,10 @@ run_rule() {
 }
 
 verdict() {
-  name=$1 rule=$2 patch=$3
+  name=$1 rule=$2
   sync_tree
-  if ! (cd "$copy" && patch -p1 -s -f --no-backup-if-mismatch < "$here/Mutants/$patch") > "$log" 2>&1; then
+  # A patch has one line of context, and that line must be there: it survives edits near by, and lands nowhere else.
+  if ! (cd "$copy" && patch -p1 -s -f -F0 --no-backup-if-mismatch < "$here/Mutants/$name.patch") > "$log" 2>&1; then
     echo "mutant $name: STALE, its patch does not apply:"; sed 's/^/    /' "$log"; return 1
   fi
   if ! build_copy; then
@@ -66,9 +70,11 @@ verdict() {
   return 1
 }
 
+# Whether mutant $1 with mark $2 is among what was asked for: the rest, or everything.
 wanted() {
-  [ $# -eq 1 ] && return 0
-  chosen=$1; shift
+  chosen=$1 mark=$2; shift 2
+  if $only_quick && [ "$mark" != quick ]; then return 1; fi
+  [ $# -eq 0 ] && return 0
   for each in "$@"; do [ "$each" = "$chosen" ] && return 0; done
   return 1
 }
@@ -76,8 +82,8 @@ wanted() {
 # Failing where nothing is broken would prove nothing: the unchanged tree must pass the same rules first.
 sync_tree
 if ! build_copy; then echo "the unchanged tree does not build:"; tail -20 "$log"; exit 1; fi
-rules=$(grep -v '^#' "$here/MANIFEST" | while read -r name rule patch; do
-  [ -n "$name" ] && wanted "$name" "$@" && echo "$rule"; done | sort -u)
+rules=$(grep -v '^#' "$here/MANIFEST" | while read -r name rule mark; do
+  [ -n "$name" ] && wanted "$name" "$mark" "$@" && echo "$rule"; done | sort -u)
 for rule in $rules; do
   # Several attempts: what is judged by measurement may suffer from a machine that is busy with something else.
   run_rule "$rule" || run_rule "$rule" || run_rule "$rule" || {
@@ -85,10 +91,10 @@ for rule in $rules; do
 done
 echo "unchanged: keeps" $rules
 
-while read -r name rule patch; do
+while read -r name rule mark; do
   case $name in ''|'#'*) continue ;; esac
-  wanted "$name" "$@" || continue
-  if verdict "$name" "$rule" "$patch" < /dev/null; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  wanted "$name" "$mark" "$@" || continue
+  if verdict "$name" "$rule" < /dev/null; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 done < "$here/MANIFEST"
 sync_tree
 echo "$passed passed, $failed failed"

@@ -7,13 +7,16 @@ struct ConformanceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "hawt-conformance",
     abstract: "Checks every rule of RULES.md on dispatchers made with the chosen backends.",
-    discussion: "Exit code: 0 all conform, 1 a rule is broken, 3 wrong usage.")
+    discussion: "Exit code: 0 all conform, 1 a rule is broken, 2 backends differ, 3 wrong usage.")
 
-  @Option(help: "Backends, joined by commas; those that are built in by default.")
+  @Option(help: "Backends, joined by commas; the command's own by default.")
   var backend: String?
 
   @Option(help: "Rule IDs, joined by commas; a trailing * stands for the rest: 'M*,Q4'.")
   var rule: String = "*"
+
+  @Option(help: "text for people, tap, json or junit for programs.")
+  var format: Format = .text
 
   @Option(help: "Where randomness starts; chosen and printed by default.")
   var seed: UInt64?
@@ -27,10 +30,24 @@ struct ConformanceCommand: ParsableCommand {
   @Option(help: "Seconds to wait for an event before it counts as lost.")
   var patience: Int = 60
 
+  @Flag(help: "Leave out a rule's other checks once one has failed.")
+  var failFast = false
+
+  @Flag(help: "Print what each backend says of each kind of descriptor, and stop.")
+  var matrix = false
+
   @Flag(help: "Print the rules and stop.")
   var list = false
 
-  func run() throws {
+  @OptionGroup(title: "Histories")
+  var histories: HistoryArguments
+
+  /// Does what the command line asked for.
+  ///
+  /// - Parameters:
+  ///   - subjects: the backends that are meant if the command line names none.
+  ///   - others: those that it may name as well.
+  func run(on subjects: [Subject], others: [Subject]) throws {
     let rules = Catalogue.rules(matching: rule)
     guard !rules.isEmpty else { usage("no rule matches '\(rule)'; --list prints them") }
     guard repetitions >= 1, patience >= 1 else { usage("--repeat and --patience must be at least 1") }
@@ -38,32 +55,58 @@ struct ConformanceCommand: ParsableCommand {
       for rule in rules { print("\(rule.id)  \(rule.level.rawValue)  \(rule.title)") }
       return
     }
-    let subjects = try chosenSubjects()
-    var isConforming = true
-    for repetition in 0..<repetitions {
-      for subject in subjects {
-        var options = Options(
-          seed: seed, scale: scale, patience: .seconds(patience), countsDescriptors: true)
-        options.seed &+= UInt64(repetition)
-        print("\(subject.name): seed \(options.seed)")
-        let report = verifyAndWait(subject, rules: rules, options: options) {
-          print($0.text)
-          fflush(nil)
-        }
-        print(report.summary)
-        fflush(nil)
-        isConforming = isConforming && report.isConforming
-      }
-    }
-    if !isConforming { throw ExitCode(1) }
+    let subjects = try chosenSubjects(among: subjects, others)
+    if histories.areAsked { return try histories.run(on: subjects, seed: seed, patience: patience) }
+    if matrix { return try printMatrix(subjects) }
+    let runs = verify(subjects, rules)
+    if !runs.allSatisfy({ $0.report.isConforming }) { throw ExitCode(1) }
   }
 
-  private func chosenSubjects() throws -> [Subject] {
-    let builtIn = Subject.builtIn
-    guard let backend else { return builtIn }
+  /// Looks at every rule on every backend, as often as asked, and has it written.
+  private func verify(_ subjects: [Subject], _ rules: [Rule]) -> [Run] {
+    var writer = format.makeWriter(for: Plan(subjects: subjects, rules: rules, repetitions: repetitions))
+    var runs: [Run] = []
+    let first = Options(seed: seed).seed
+    for repetition in 1...repetitions {
+      // The same seed for each backend, so that they are given the same to do.
+      var options = Options(
+        seed: first &+ UInt64(repetition - 1), scale: scale, patience: .seconds(patience), countsDescriptors: true)
+      options.stopsAtFailure = failFast
+      for subject in subjects {
+        var run = Run(subject: subject, seed: options.seed, repetition: repetition)
+        writer.began(run)
+        for (index, rule) in rules.enumerated() {
+          writer.began(rule, number: index + 1)
+          let result = verifyAndWait(rule, on: subject, options: options)
+          run.results.append(result)
+          writer.ended(result, in: run)
+        }
+        writer.ended(run)
+        runs.append(run)
+      }
+    }
+    writer.ended(runs)
+    return runs
+  }
+
+  private func printMatrix(_ subjects: [Subject]) throws {
+    let table = try MatrixTable(of: subjects)
+    print(table)
+    for failure in table.failures { print("FAILED   \(failure)") }
+    for difference in table.differences { print("DIFFERS  \(difference)") }
+    print(
+      "matrix: \(table.count) cells on \(subjects.map(\.name).joined(separator: ", ")), "
+        + "\(table.failures.count) failed, \(table.differences.count) differ")
+    if !table.failures.isEmpty { throw ExitCode(1) }
+    if !table.differences.isEmpty { throw ExitCode(2) }
+  }
+
+  private func chosenSubjects(among subjects: [Subject], _ others: [Subject]) throws -> [Subject] {
+    guard let backend else { return subjects }
+    let known = subjects + others
     return backend.split(separator: ",").map { name in
-      guard let subject = builtIn.first(where: { $0.name == name }) else {
-        usage("backend '\(name)' is not built in; there are: \(builtIn.map(\.name).joined(separator: ", "))")
+      guard let subject = known.first(where: { $0.name == name }) else {
+        usage("backend '\(name)' is not built in; there are: \(known.map(\.name).joined(separator: ", "))")
       }
       return subject
     }

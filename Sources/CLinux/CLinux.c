@@ -40,8 +40,9 @@ void hawt_barrier_in_all_threads(void) {
   syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
-// A descriptor plus one, so that zero is a free slot. A signal that needs more has more dispatchers than cores.
-enum { signals = 65, slots = 64 };
+// A descriptor plus one, so that zero is a free slot. A slot for each source of a signal; the handler looks at all, so there
+// is a limit.
+enum { signals = 65, slots = 256 };
 static _Atomic int signal_slots[signals][slots];
 // The process whose slots these are: a forked child inherits the table and the handler, not the sources.
 static _Atomic pid_t signal_owner;
@@ -66,7 +67,7 @@ int hawt_signal_slot_take(int signal, int descriptor) {
                                              __ATOMIC_SEQ_CST))
       return 0;
   }
-  return -1;
+  return -2;
 }
 
 int hawt_signal_slot_free(int signal, int descriptor) {
@@ -104,3 +105,17 @@ int hawt_signal_install(int signal, struct sigaction *former) {
 }
 
 void hawt_name_this_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+// Of the Swift runtime; the last is what loads of weak references are made of.
+extern void *swift_retain(void *object);
+extern void *swift_retain_n(void *object, uint32_t count);
+extern void swift_release_n(void *object, uint32_t count);
+extern void *swift_tryRetain(void *object);
+
+void hawt_retain(const void *object) { swift_retain((void *)object); }
+
+void hawt_retain_n(const void *object, unsigned count) { swift_retain_n((void *)object, count); }
+
+void hawt_release_n(const void *object, unsigned count) { swift_release_n((void *)object, count); }
+
+_Bool hawt_retain_if_alive(void *object) { return swift_tryRetain(object) != 0; }

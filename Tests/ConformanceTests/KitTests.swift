@@ -71,6 +71,22 @@ import Testing
     #expect(seeds.steps.count == 2 && seeds.steps[0] == seeds.steps[1])
   }
 
+  @Test func aCheckThatIsDeclaredToFailMustFail() async {
+    let declared = KnownDifference.check("X4", "a check", because: "it is so")
+    let subject = Subject.builtIn[0].declaring([declared])
+    for isBroken in [true, false] {
+      let check = Check("a check") {
+        $0.record("something")
+        $0.expect(!isBroken, "it was wrong")
+      }
+      let rule = Rule("X4", "a rule for tests", why: "why", whereToLook: ["here"], checks: [check])
+      let result = await verify(rule, on: subject)
+      #expect(result.status == (isBroken ? .passed : .failed))
+      #expect(isBroken || result.failures[0].contains("take the declaration out"))
+      #expect(!isBroken || result.evidence == ["a known difference (it is so)"])
+    }
+  }
+
   @Test func patternsChooseRules() {
     #expect(Catalogue.rules(matching: "q1").map(\.id) == ["Q1"])
     #expect(Catalogue.rules(matching: "M*").allSatisfy { $0.family == "M" })

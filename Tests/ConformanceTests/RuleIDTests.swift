@@ -1,3 +1,4 @@
+import BrokenBackends
 import Foundation
 import HawtConformance
 import Testing
@@ -39,6 +40,36 @@ import Testing
     let mentioned = try Self.mentioned()
     #expect(mentioned.subtracting(documented).sorted() == [], "doc comments name rules that do not exist")
     #expect(documented.subtracting(mentioned).sorted() == [], "no doc comment names these rules")
+  }
+
+  /// What MANIFEST says of each mutant: its rule and its patch.
+  private static func mutants() throws -> [(rule: String, patch: String)] {
+    let text = try String(contentsOf: root.appending(path: "Conformance/Broken/MANIFEST"), encoding: .utf8)
+    return text.split(separator: "\n").filter { !$0.hasPrefix("#") }.compactMap { line in
+      let words = line.split(separator: " ").map(String.init)
+      return words.count == 3 ? (words[1], words[2]) : nil
+    }
+  }
+
+  @Test func whatIsReportedHasTheIDsOfTheCatalogue() async throws {
+    // Reports are made of results, and a result's first word is its rule's ID, in text and in every other format.
+    for rule in Catalogue.rules(matching: "B3") {
+      let report = await verify(Subject.builtIn[0], rules: [rule])
+      #expect(report.results.map(\.rule.id) == [rule.id])
+      #expect(report.description.hasPrefix(rule.id + " "))
+    }
+    #expect(Set(Catalogue.rules.map(\.id)).count == Catalogue.rules.count)
+  }
+
+  @Test func everyRuleHasAMutantThatItKills() throws {
+    let mutants = try Self.mutants()
+    let rules = Set(Catalogue.rules.map(\.id))
+    #expect(Set(mutants.map(\.rule)).subtracting(rules).sorted() == [], "mutants of rules that do not exist")
+    #expect(rules.subtracting(mutants.map(\.rule)).sorted() == [], "rules that no mutant puts to the test")
+    #expect(Set(BrokenSubject.all.map(\.rule)).isSubset(of: rules))
+    let patches = try FileManager.default.contentsOfDirectory(
+      atPath: Self.root.appending(path: "Conformance/Broken/Mutants").path)
+    #expect(Set(mutants.map(\.patch)) == Set(patches.filter { $0.hasSuffix(".patch") }))
   }
 
   @Test func everyRuleSaysWhyAndWhere() {

@@ -6,6 +6,10 @@ import Testing
 final class Latch: @unchecked Sendable {
   private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
   init() { sem_init(semaphore, 0, 0) }
+  deinit {
+    sem_destroy(semaphore)
+    semaphore.deallocate()
+  }
   func signal() { sem_post(semaphore) }
   func wait(_ count: Int = 1) { for _ in 0..<count { while sem_wait(semaphore) != 0 {} } }
 }

@@ -8,7 +8,10 @@ public struct Options: Sendable {
   public var patience: Duration
   /// Whether descriptors that are left over count as a failure. Only sound where nothing else in the process opens any.
   public var countsDescriptors: Bool
-  /// The executable that runs scenarios (see `runScenarioIfAsked`); nil: found by the kit.
+  /// Whether a rule's other checks are left out once one has failed: for backends that are expected to fail.
+  public var stopsAtFailure = false
+  /// The executable that runs scenarios (see `runScenarioIfAsked`): a path, or the name of one that lies beside the
+  /// process's own executable or its test bundle; nil: this process itself, or one called `hawt-conformance`.
   public var scenarioExecutable: String?
 
   /// Every option may be left out.

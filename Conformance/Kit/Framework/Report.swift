@@ -49,6 +49,13 @@ public struct Report: Sendable, CustomStringConvertible {
   /// A result for each rule, in the order of the catalogue.
   public let results: [RuleResult]
 
+  /// Puts results together: of rules that were looked at one by one, say.
+  public init(subject: Subject, seed: UInt64, results: [RuleResult]) {
+    self.subject = subject
+    self.seed = seed
+    self.results = results
+  }
+
   /// How many rules held.
   public var passed: Int { results.count { $0.status == .passed } }
   /// How many were broken.

@@ -1,7 +1,7 @@
 /// One promise of the library, with what it takes to see whether a backend keeps it.
 ///
 /// A rule is a value: reports, documentation and tests all read the same list (see `Catalogue`).
-public struct Rule: Sendable {
+public struct Rule: Sendable, CustomStringConvertible {
   /// The name that SEMANTICS, RULES.md, doc comments and reports share, "Q1" say.
   public let id: String
   /// How binding it is.
@@ -30,6 +30,9 @@ public struct Rule: Sendable {
     self.checks = checks
     self.scenarios = scenarios
   }
+
+  /// The ID.
+  public var description: String { id }
 
   /// The letter of its family: Q, M, S, T, C, L or B.
   public var family: Character { id.first ?? "?" }

@@ -97,14 +97,15 @@ extension CheckContext {
   }
 
   private var scenarioExecutable: String? {
-    if let given = options.scenarioExecutable ?? Process.environment(executableVariable) { return given }
-    if isOwnScenarioHost.value == 1 { return "/proc/self/exe" }
+    let given = options.scenarioExecutable ?? Process.environment(executableVariable)
+    if let given, given.contains("/") { return given }
+    if given == nil, isOwnScenarioHost.value == 1 { return "/proc/self/exe" }
     // A test bundle is an argument of the process that runs it; what the package built lies beside it.
     let places = [Process.link("/proc/self/exe") ?? ""] + Process.arguments
     for place in places where place.hasPrefix("/") {
       var directory = place.split(separator: "/", omittingEmptySubsequences: true).dropLast()
       for _ in 0..<3 {
-        let candidate = "/" + directory.joined(separator: "/") + "/hawt-conformance"
+        let candidate = "/" + directory.joined(separator: "/") + "/" + (given ?? "hawt-conformance")
         if access(candidate, X_OK) == 0 { return candidate }
         directory = directory.dropLast()
       }

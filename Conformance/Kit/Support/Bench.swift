@@ -127,13 +127,14 @@ final class Bench: Sendable {
   var armedDirections: Int { dispatcher.metrics.reduce(0) { $0 + $1.armedDirections } }
 
   /// Lets a while pass and fails if the workers were awake in it: something ready that is not disarmed makes each wait
-  /// return at once, which is tens of waits a millisecond.
+  /// return at once, which is tens of waits a millisecond. The while is long enough for a tenth of that to be told from
+  /// calm, and short because there are a hundred of them.
   func expectCalm(_ circumstances: String) {
     // A change of interest that is still noted takes effect on the way into the next wait: that one is not counted.
     context.pause(.milliseconds(2))
     let before = waits
     let start = Moment.now
-    context.pause(.milliseconds(25))
+    context.pause(.milliseconds(8))
     let allowed = 20 + Int(start.elapsed.inNanoseconds / 1_000_000)
     let used = waits - before
     context.expect(used <= allowed, "\(circumstances): the workers waited \(used) times though nothing happened")

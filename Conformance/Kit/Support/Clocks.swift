@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// A moment of the monotonic clock, in nanoseconds.

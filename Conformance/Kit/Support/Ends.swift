@@ -30,14 +30,14 @@ struct Ends: Sendable {
 
   static func unixStream() throws -> Ends {
     var numbers: [CInt] = [-1, -1]
-    try check(socketpair(AF_UNIX, streamFlags, 0, &numbers), "pair of sockets")
+    try granted(socketpair(AF_UNIX, streamFlags, 0, &numbers), "pair of sockets")
     return Ends(near: numbers[0], far: numbers[1])
   }
 
   /// The near end reads what the far end writes.
   static func pipe() throws -> Ends {
     var numbers: [CInt] = [-1, -1]
-    try check(Glibc.pipe(&numbers), "pipe")
+    try granted(Glibc.pipe(&numbers), "pipe")
     return Ends(near: numbers[0], far: numbers[1])
   }
 
@@ -49,12 +49,12 @@ struct Ends: Sendable {
     guard code == 0 || errno == EINPROGRESS else { throw CheckFailure("no loopback connection: errno \(errno)") }
     var waiting = pollfd(fd: listener.number, events: Int16(POLLIN), revents: 0)
     poll(&waiting, 1, 10_000)
-    let near = try check(accept(listener.number, nil, nil), "accepted connection")
+    let near = try granted(accept(listener.number, nil, nil), "accepted connection")
     makeTame(near)
     return Ends(near: Descriptor(near), far: far)
   }
 
-  private init(near: Descriptor, far: Descriptor) {
+  init(near: Descriptor, far: Descriptor) {
     self.near = near
     self.far = far
   }
@@ -63,12 +63,12 @@ struct Ends: Sendable {
 extension Descriptor {
   /// A counter that is readable while it is not zero.
   static func event() throws -> Descriptor {
-    Descriptor(try check(eventfd(0, O_NONBLOCK | O_CLOEXEC), "eventfd"))
+    Descriptor(try granted(eventfd(0, O_NONBLOCK | O_CLOEXEC), "eventfd"))
   }
 
   static func tcpSocket() throws -> Descriptor {
     let flags = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
-    return Descriptor(try check(socket(AF_INET, flags, 0), "TCP socket"))
+    return Descriptor(try granted(socket(AF_INET, flags, 0), "TCP socket"))
   }
 
   /// A listener on a free port of the loopback address.
@@ -77,8 +77,8 @@ extension Descriptor {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    try check(withAddress(&address) { bind(listener.number, $0, $1) }, "port of the loopback address")
-    try check(listen(listener.number, 16), "listener")
+    try granted(withAddress(&address) { bind(listener.number, $0, $1) }, "port of the loopback address")
+    try granted(listen(listener.number, 16), "listener")
     return listener
   }
 
@@ -88,7 +88,7 @@ extension Descriptor {
     let code = withUnsafeMutablePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(number, $0, &size) }
     }
-    try check(code, "address of a socket")
+    try granted(code, "address of a socket")
     return address
   }
 
@@ -99,7 +99,7 @@ extension Descriptor {
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    try check(withAddress(&address) { bind(holder.number, $0, $1) }, "port of the loopback address")
+    try granted(withAddress(&address) { bind(holder.number, $0, $1) }, "port of the loopback address")
     address = try holder.localAddress()
     let socket = try tcpSocket()
     _ = withAddress(&address) { connect(socket.number, $0, $1) }
@@ -108,18 +108,18 @@ extension Descriptor {
 }
 
 /// Non-blocking and close-on-exec, as the library's users have theirs.
-private func makeTame(_ number: CInt) {
+func makeTame(_ number: CInt) {
   _ = fcntl(number, F_SETFL, fcntl(number, F_GETFL) | O_NONBLOCK)
   _ = fcntl(number, F_SETFD, FD_CLOEXEC)
 }
 
 @discardableResult
-private func check(_ code: CInt, _ what: String) throws -> CInt {
+func granted(_ code: CInt, _ what: String) throws -> CInt {
   guard code >= 0 else { throw CheckFailure("the system gave the kit no \(what): errno \(errno)") }
   return code
 }
 
-private func withAddress<Value>(
+func withAddress<Value>(
   _ address: inout sockaddr_in, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Value
 ) -> Value {
   withUnsafePointer(to: &address) {

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// A mutex with one condition, over pthreads: what every waiting helper of the kit is made of.

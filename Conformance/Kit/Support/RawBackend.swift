@@ -13,7 +13,7 @@ struct Laboratory: Sendable {
     identity = B.identity
     traits = B.traits
     observed = Backend(ObservedBackend<B>.self)
-    make = { try TypedRawBackend(of: B.self) }
+    make = { TypedRawBackend(try B()) }
   }
 
   func makeRawBackend() throws -> RawBackend { try make() }
@@ -32,12 +32,10 @@ class RawBackend: @unchecked Sendable {
   func wait(_ mode: WaitMode, capacity: Int = 64) throws -> [ReadyBuffer.Entry] { fatalError("overridden") }
 }
 
-private final class TypedRawBackend<B: PollingBackend & ~Copyable>: RawBackend, @unchecked Sendable {
+final class TypedRawBackend<B: PollingBackend & ~Copyable>: RawBackend, @unchecked Sendable {
   private var backend: B
 
-  init(of type: B.Type) throws {
-    backend = try B()
-  }
+  init(_ backend: consuming B) { self.backend = backend }
 
   override func add(_ descriptor: CInt, _ token: Polling.Token, _ interest: Interest) throws {
     try backend.add(descriptor, token, interest)

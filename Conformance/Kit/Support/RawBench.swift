@@ -13,11 +13,18 @@ final class RawBench {
   private var registered: [Polling.Token: (number: CInt, interest: Interest)] = [:]
   private var nextSlot: UInt32 = 1
   private var kept: [Ends] = []
+  /// How long to wait for what must come.
+  private var patience = Duration.seconds(10)
 
   static let bellToken = Polling.Token(slot: 0, generation: 1)
 
-  init(_ context: CheckContext) throws {
-    backend = try context.subject.laboratory.makeRawBackend()
+  convenience init(_ context: CheckContext) throws {
+    try self.init(context.subject)
+    patience = context.patience
+  }
+
+  init(_ subject: Subject) throws {
+    backend = try subject.laboratory.makeRawBackend()
     bell = try Descriptor.event()
     try backend.add(bell.number, Self.bellToken, .read)
     registered[Self.bellToken] = (bell.number, .read)
@@ -59,6 +66,19 @@ final class RawBench {
   func remove(_ number: CInt, _ token: Polling.Token) {
     backend.remove(number, token, from: interest(of: token))
     registered[token] = nil
+  }
+
+  /// What a wait reports of a descriptor that is going to be ready, or nil if it never does: waits that do not sleep, so
+  /// that a backend which has lost it is found out instead of waited for.
+  func awaitReport(of token: Polling.Token) throws -> Interest? {
+    let start = Moment.now
+    repeat {
+      if let found = try wait()[token] { return found }
+      _ = Lock().wait(atMost: .microseconds(200)) { false }
+    } while start.elapsed < patience
+    // Who has missed one report is going to miss more, and is known to fail.
+    patience = .milliseconds(20)
+    return nil
   }
 
   /// What one wait reports, cut down to what was asked, as a poller does; the bell, if it rang, is in it.

@@ -47,12 +47,24 @@ void hawt_name_this_thread(const char *name);
 void hawt_barrier_in_all_threads(void);
 
 // The eventfds that a signal is announced to. A handler may run at any instruction of any thread, so the table is plain
-// atomics. Taking a slot that is taken for the same descriptor changes nothing. -1: no such signal, or no slot left.
+// atomics. Taking a slot that is taken for the same descriptor changes nothing. -1: no such signal; -2: no slot left.
 struct sigaction;
 int hawt_signal_slot_take(int signal, int descriptor);
 // 0 if that was the signal's last slot, 1 if others are left, -1 if it was not taken.
 int hawt_signal_slot_free(int signal, int descriptor);
 int hawt_signal_install(int signal, struct sigaction *former);
+
+// Takes a reference to a Swift object, here and now: the optimizer moves an ordinary retain past an atomic store, and so
+// out of a lock that is a bit in a word; it can neither see into this function nor move the call.
+void hawt_retain(const void *object);
+
+// Several references at once.
+void hawt_retain_n(const void *object, unsigned count);
+void hawt_release_n(const void *object, unsigned count);
+
+// Takes a reference to a Swift object unless its deinitializer has begun; whether it was taken. The object's memory must
+// be there.
+_Bool hawt_retain_if_alive(void *object);
 
 // CPU_SET and CPU_COUNT are macros, which Swift cannot import.
 int hawt_affinity_count(void);

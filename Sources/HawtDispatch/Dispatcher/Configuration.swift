@@ -15,7 +15,7 @@ public struct Configuration: Sendable {
   public var queueBudget: Duration
   /// How many tasks a worker runs at most before it looks at the clock (rule Q4).
   public var tasksBetweenClockChecks: Int
-  /// How long a worker without work looks for some before it sleeps; nil: a default for the machine.
+  /// How long a worker without work looks for some before it sleeps, at most a second; nil: not at all.
   public var idleSpin: Duration?
   /// Told, on the worker, of errors that tasks and handlers throw (rule Q10); nil: printed to standard error.
   public var errorHandler: (@Sendable (TaskFailure) -> Void)?

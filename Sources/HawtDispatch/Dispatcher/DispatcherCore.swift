@@ -42,10 +42,11 @@ final class DispatcherCore: @unchecked Sendable {
     globals = seed.makeGlobals()
     let policy = WakePolicy(workers: settings.workers)
     wakePolicy = policy
-    let (all, complete, allShares) = (globals, settings, PriorityShares())
+    let (all, complete, allShares, forkWord) = (globals, settings, PriorityShares(), forkGuard.word)
     shares = allShares
     retired = threads.map {
-      Worker(thread: $0, globals: all, wakePolicy: policy, shares: allShares, settings: complete)
+      Worker(
+        thread: $0, globals: all, wakePolicy: policy, shares: allShares, settings: complete, forkWord: forkWord)
     }
     workers = WorkerTable(retired)
     topology = Topology(workers: settings.workers)
@@ -118,7 +119,8 @@ final class DispatcherCore: @unchecked Sendable {
   /// Puts a fresh worker in the place of one whose thread was left behind. Under `shutdown.lock`, stopped.
   func replace(_ worker: Worker) {
     let fresh = Worker(
-      thread: worker.thread, globals: globals, wakePolicy: wakePolicy, shares: shares, settings: settings)
+      thread: worker.thread, globals: globals, wakePolicy: wakePolicy, shares: shares, settings: settings,
+      forkWord: forkGuard.word)
     fresh.adopt(self)
     // The old one touches its poller no more: it takes no lease once it is abandoned.
     worker.lease.comeBack()

@@ -34,4 +34,19 @@ final class Bound: Sendable {
     guard left <= limit.lowWater, owed.load(ordering: .sequentiallyConsistent) else { return false }
     return owed.exchange(false, ordering: .relaxed)
   }
+
+  /// Counts a task out that did not run. The call that may be due now is made when the dispatcher starts again.
+  func discarded() { waiting.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
+
+  /// Whether the low-water call is due though no task was consumed.
+  func takeOwedCall() -> Bool {
+    guard waiting.load(ordering: .sequentiallyConsistent) <= limit.lowWater else { return false }
+    return owed.exchange(false, ordering: .relaxed)
+  }
+
+  /// The low-water call as a task.
+  var lowWaterCall: Job {
+    let call = limit.onLowWater
+    return Job { call?() }
+  }
 }

@@ -37,12 +37,12 @@ struct ChunkList: ~Copyable {
   private let first = Atomic<UInt>(0)
   /// The chunk that holds the next entry, or null. The consumer's alone.
   private let head = Atomic<UInt>(0)
-  /// How many slots of that chunk are consumed. Written by the consumer alone.
-  private let headIndex = Atomic<UInt32>(0)
-  /// How many chunks have been installed, and how many the consumer is done with, for `depth`. Relaxed: they order
-  /// nothing.
+  /// How many chunks the consumer is done with (32), and how many slots of the head it has consumed (32). In one word,
+  /// for `depth`. Written by the consumer alone.
+  private let consumed = Atomic<UInt64>(0)
+  private static let finishedUnit: UInt64 = 1 << 32
+  /// How many chunks have been installed, for `depth`.
   private let installed = Atomic<UInt32>(0)
-  private let finished = Atomic<UInt32>(0)
 
   /// What the consumer writes over an empty tag or link on which it stops.
   private static let awaited = Entry.Kind.awaited
@@ -85,6 +85,19 @@ struct ChunkList: ~Copyable {
       return publish(entry, in: chunk, at: got.index)
     }
     return pushSlowly(entry, got, isOutside: isOutside, worker: worker)
+  }
+
+  /// Appends an entry, by the thread that is the consumer now: it awaits nothing while it does, and will look at the list
+  /// again by itself, so a plain store publishes.
+  /// - Returns: false if there is no room in the last chunk; the entry is still the caller's.
+  @inline(__always)
+  func pushAsConsumer(_ entry: Entry) -> Bool {
+    let got = Reservation(word: tail.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue)
+    guard got.index < Chunk.capacity, let chunk = got.chunk else { return false }
+    chunk.write(entry, at: got.index)
+    // Releases the words to whoever consumes next.
+    chunk.tag(got.index).pointee.store(entry.tag, ordering: .releasing)
+    return true
   }
 
   @inline(__always)
@@ -173,22 +186,26 @@ struct ChunkList: ~Copyable {
   /// consumer.
   @inline(__always)
   func pop(worker: WorkerRef?) -> Entry {
-    let index = headIndex.load(ordering: .relaxed)
-    if index < UInt32(Chunk.capacity), let chunk = Chunk(bits: head.load(ordering: .relaxed)) {
+    let done = consumed.load(ordering: .relaxed)
+    let index = ChunkList.index(done)
+    if index < Chunk.capacity, let chunk = Chunk(bits: head.load(ordering: .relaxed)) {
       // Acquires the words that the producer wrote.
-      let tag = chunk.tag(Int(index)).pointee.load(ordering: .acquiring)
+      let tag = chunk.tag(index).pointee.load(ordering: .acquiring)
       guard tag > ChunkList.awaited else { return .empty }
-      return take(tag, chunk, index)
+      return take(tag, chunk, index, done)
     }
     return popAcrossChunks(worker: worker)
   }
 
   @inline(__always)
-  private func take(_ tag: UInt, _ chunk: Chunk, _ index: UInt32) -> Entry {
-    let entry = chunk.read(Int(index), tag: tag)
+  private static func index(_ consumed: UInt64) -> Int { Int(truncatingIfNeeded: consumed & (finishedUnit - 1)) }
+
+  @inline(__always)
+  private func take(_ tag: UInt, _ chunk: Chunk, _ index: Int, _ done: UInt64) -> Entry {
+    let entry = chunk.read(index, tag: tag)
     // Relaxed: the chunk is handed on by a releasing operation before anybody reads the tag again.
-    chunk.tag(Int(index)).pointee.store(Entry.Kind.empty, ordering: .relaxed)
-    headIndex.store(index &+ 1, ordering: .relaxed)
+    chunk.tag(index).pointee.store(Entry.Kind.empty, ordering: .relaxed)
+    consumed.store(done &+ 1, ordering: .relaxed)
     return entry
   }
 
@@ -199,13 +216,14 @@ struct ChunkList: ~Copyable {
     let bits = old.map { $0.next.pointee.load(ordering: .acquiring) } ?? first.load(ordering: .acquiring)
     guard bits > ChunkList.awaited, let chunk = Chunk(bits: bits) else { return .empty }
     head.store(bits, ordering: .relaxed)
+    var done = consumed.load(ordering: .relaxed)
     if let old {
-      finished.wrappingAdd(1, ordering: .relaxed)
+      done = (done / ChunkList.finishedUnit &+ 1) &* ChunkList.finishedUnit
       recycle(old, worker: worker)
     } else {
       first.store(0, ordering: .relaxed)
     }
-    return take(chunk.tag(0).pointee.load(ordering: .acquiring), chunk, 0)
+    return take(chunk.tag(0).pointee.load(ordering: .acquiring), chunk, 0, done)
   }
 
   /// Whether the oldest entry is there to be popped. The caller is the consumer. False also if the entry is reserved
@@ -213,7 +231,7 @@ struct ChunkList: ~Copyable {
   func hasReady() -> Bool {
     // Sequentially consistent: pairs with the publication, as a worker asks this after it announced its sleep.
     guard let chunk = Chunk(bits: head.load(ordering: .relaxed)) else { return isLinked }
-    let index = Int(headIndex.load(ordering: .relaxed))
+    let index = ChunkList.index(consumed.load(ordering: .relaxed))
     guard index < Chunk.capacity else {
       return chunk.next.pointee.load(ordering: .sequentiallyConsistent) > ChunkList.awaited
     }
@@ -231,18 +249,18 @@ struct ChunkList: ~Copyable {
     guard let chunk = Chunk(bits: head.load(ordering: .relaxed)) else { return .empty }
     let word = tail.load(ordering: .relaxed)
     let got = Reservation(word: word)
-    let index = Int(headIndex.load(ordering: .relaxed))
+    let before = consumed.load(ordering: .relaxed)
+    let index = ChunkList.index(before)
     // An index beyond the capacity stands for no slot: refused submissions leave one at a closed list, and nobody will
     // install a chunk. An installer that is on its way finds the tail moved, and starts again.
     if got.chunk?.bits == chunk.bits, min(got.index, Chunk.capacity) == index {
       // Before the exchange, as `depth` may be too low for a moment, but never too high.
-      finished.wrappingAdd(1, ordering: .relaxed)
+      consumed.store((before / ChunkList.finishedUnit &+ 1) &* ChunkList.finishedUnit, ordering: .relaxed)
       let (done, _) = tail.compareExchange(
         expected: word, desired: word & ChunkList.closedBit, ordering: .sequentiallyConsistent)
-      if !done { finished.wrappingSubtract(1, ordering: .relaxed) }
+      if !done { consumed.store(before, ordering: .relaxed) }
       if done {
         head.store(0, ordering: .relaxed)
-        headIndex.store(0, ordering: .relaxed)
         recycle(chunk, worker: worker)
         return .empty
       }
@@ -260,13 +278,17 @@ struct ChunkList: ~Copyable {
 
   // MARK: Everybody
 
-  /// How many entries wait. A snapshot: exact if nobody pushes or pops meanwhile, never too high. Constant time; touches no chunk.
+  /// How many entries wait. A snapshot: exact if nobody pushes or pops meanwhile, never too high. Constant time; touches no
+  /// chunk.
   var depth: Int {
+    // In this order, each acquiring, so that later reads are later: chunks that are installed after the first are not
+    // counted, what is consumed until the last one is.
+    let chunks = installed.load(ordering: .acquiring)
     let got = Reservation(word: tail.load(ordering: .sequentiallyConsistent))
+    let done = consumed.load(ordering: .acquiring)
     guard got.chunk != nil else { return 0 }
-    let full = Int(installed.load(ordering: .relaxed) &- finished.load(ordering: .relaxed)) - 1
-    let filled = full * Chunk.capacity + min(got.index, Chunk.capacity)
-    return max(0, filled - Int(headIndex.load(ordering: .relaxed)))
+    let full = Int(Int32(bitPattern: chunks &- UInt32(truncatingIfNeeded: done / ChunkList.finishedUnit))) - 1
+    return max(0, full * Chunk.capacity + min(got.index, Chunk.capacity) - ChunkList.index(done))
   }
 
   /// From now on, submissions from outside are refused (rule L3).

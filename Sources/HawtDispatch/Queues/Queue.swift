@@ -17,7 +17,7 @@ public protocol Queue: AnyObject, Sendable, CustomStringConvertible {
   /// - Returns: whether the task was accepted. On a serial or thread queue, tasks run in the order in which the
   ///   calls that submitted them returned (rule Q1).
   @discardableResult
-  func async(_ task: @escaping @Sendable () throws -> Void) -> Submission
+  func async(_ task: consuming @escaping @Sendable () throws -> Void) -> Submission
 
   /// Submits a reusable task without allocating. Any thread; O(1).
   @discardableResult

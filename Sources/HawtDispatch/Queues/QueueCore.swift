@@ -8,9 +8,9 @@ class QueueCore: @unchecked Sendable {
   /// their creation, before anybody else knows them.
   private final let owner: OwnerReference
   final let label: String
-  final let targetKind: Target.Kind
   /// What most queues never need, made at the first use: a `QueueExtras`, owned.
   private final let extrasWord = Atomic<UInt>(0)
+  final let targetKind: Target.Kind
 
   init(dispatcher: DispatcherCore?, label: String, kind: Target.Kind) {
     owner = OwnerReference(dispatcher)
@@ -20,7 +20,14 @@ class QueueCore: @unchecked Sendable {
 
   /// The beginning of each use; see `DispatcherCore.enter`.
   @inline(__always)
-  final func enter() -> WorkerRef? { owner.use { $0.enter(self) } }
+  final func enter() -> WorkerRef? {
+    // The way of a worker's own submissions, which are the most frequent: a few loads.
+    if let worker = WorkerRef(), worker.isAtHome(owner.bits) { return worker }
+    return enterSlowly()
+  }
+
+  @inline(never)
+  private func enterSlowly() -> WorkerRef? { dispatcher.enter(self) }
 
   @inline(__always) final var dispatcher: DispatcherCore { owner.value }
   final func adopt(_ dispatcher: DispatcherCore) { owner.set(dispatcher) }
@@ -61,8 +68,7 @@ class QueueCore: @unchecked Sendable {
 
   /// Whether the calling thread is running this queue, in any frame (rule Q7).
   final var isExecuting: Bool {
-    guard let worker = Worker.current else { return false }
-    return worker.isExecuting(self)
+    WorkerRef()?.use { $0.isExecuting(self) } ?? false
   }
 }
 
@@ -82,6 +88,9 @@ final class QueueExtras: @unchecked Sendable {
   /// Guarded by the topology lock.
   var home: Int?
 
+  /// The queue's bound, if it has one. Set before anybody else knows the queue.
+  var bound: Bound?
+
   /// How many entries a shutdown gave up that the thread it abandoned in the queue has still to discard.
   let doomed = Atomic<Int>(0)
 
@@ -100,6 +109,14 @@ final class QueueExtras: @unchecked Sendable {
       return old
     }
     _ = old
+  }
+
+  /// Takes every value out; the queue is going.
+  func takeSpecifics() -> [ObjectIdentifier: any Sendable] {
+    lock.withLock {
+      defer { specifics = [:] }
+      return specifics
+    }
   }
 
   func specific<Value: Sendable>(_ key: QueueKey<Value>) -> Value? {
@@ -133,4 +150,17 @@ final class QueueExtras: @unchecked Sendable {
     let key: QueueKey<Value>
     let value: Value
   }
+}
+
+/// What users gave to a queue that is gone, on its way to be released on a worker, outside of everything.
+final class UserValues: Runnable {
+  private let specifics: [ObjectIdentifier: any Sendable]
+  private let bound: Bound?
+
+  init(_ specifics: [ObjectIdentifier: any Sendable], _ bound: Bound?) {
+    self.specifics = specifics
+    self.bound = bound
+  }
+
+  override func execute(on worker: Worker, ticket: UInt) {}
 }

@@ -2,8 +2,6 @@ internal import Glibc
 
 /// What the three kinds of queue have in common, for their public faces.
 enum QueueFunctions {
-  static func post(_ item: WorkItem, to core: QueueCore) -> Submission { core.submit(Entry(item.core)) }
-
   static func arm(
     _ core: QueueCore, _ delay: Duration, _ clock: TimerClock, _ leeway: Duration,
     _ task: @escaping @Sendable () throws -> Void
@@ -12,7 +10,7 @@ enum QueueFunctions {
     guard core.dispatcher.servesTimers else { return TimerHandle(refused: .shutDown) }
     let group = core.extras.timers(clock)
     let timer = OneShotTimer(group: group, queue: core, Job(run: task))
-    let armed = group.arm(timer, at: clock.deadline(after: delay))
+    let armed = group.arm(timer, at: clock.deadline(after: delay), leeway: leeway.clampedNanoseconds)
     return armed ? TimerHandle(timer) : TimerHandle(refused: .shutDown)
   }
 

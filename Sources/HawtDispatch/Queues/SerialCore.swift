@@ -6,33 +6,41 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   // Sound as Sendable: constant or atomic fields, a list made for concurrent use, and links that the topology lock
   // guards.
 
-  private let state = Atomic<UInt64>(0)
-  private let list = ChunkList()
-  let target: Target
+  // An idle queue's memory counts: small fields stand where the larger ones leave room.
+
+  /// Whether the topology knows it.
+  var isLinked = false
+  private let isBounded: Bool
+  let state = Atomic<UInt64>(0)
+  let list = ChunkList()
   /// How many public references there are (rule Q6).
-  private let handles = Atomic<Int>(0)
-  /// Its bound, if it has one: a `Bound`, owned for the queue's life.
-  private let bound: Bound?
+  let handles = Atomic<Int32>(0)
+  let target: Target
 
   /// The other children of its target, and its own first child. Guarded by the topology lock, unowned: a queue unlinks
   /// itself before it goes, and a child keeps its target alive.
   var nextSibling: Unmanaged<SerialCore>?
   var previousSibling: Unmanaged<SerialCore>?
   var firstChild: Unmanaged<SerialCore>?
-  /// Whether the topology knows it.
-  var isLinked = false
 
   init(dispatcher: DispatcherCore, label: String, target: QueueCore, limit: QueueLimit?) {
     self.target = Target(target)
-    bound = limit.map { Bound($0) }
+    isBounded = limit != nil
     super.init(dispatcher: dispatcher, label: label, kind: .serial)
+    if let limit { extras.bound = Bound(limit) }
     _ = Unmanaged.passUnretained(dispatcher).retain()
   }
 
   deinit {
+    // In a forked child a thread that is not there may hold the lock for ever; nothing there counts any more.
+    guard !dispatcher.isForked else { return }
     dispatcher.topology.unlink(self)
+    letGoOfUserValues()
     Unmanaged.passUnretained(dispatcher).release()
   }
+
+  /// Its bound, if it has one.
+  var bound: Bound? { isBounded ? existingExtras?.bound : nil }
 
   override var depth: Int { list.depth }
   override func makeHandle() -> any Queue { SerialQueue(self) }
@@ -42,11 +50,36 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   @inline(__always)
   override func submit(_ entry: Entry) -> Submission {
     let worker = enter()
+    if let worker, !isBounded, worker.isRunning(self) {
+      pushFromWithin(entry, worker)
+      return .accepted
+    }
+    return submit(entry, worker)
+  }
+
+  /// Submits a reusable task.
+  @inline(__always)
+  func submit(_ item: WorkItem) -> Submission {
+    let worker = enter()
+    if let worker, !isBounded, worker.isRunning(self) {
+      pushFromWithin(worker.use { $0.entryForRepost(item.core) } ?? item.makeEntry(), worker)
+      return .accepted
+    }
+    return submit(item.makeEntry(), worker)
+  }
+
+  /// Takes an entry from the task of this queue that is running: nobody has to be told.
+  @inline(__always)
+  private func pushFromWithin(_ entry: Entry, _ worker: WorkerRef) {
+    if !list.pushAsConsumer(entry) { enqueue(entry, worker: worker) }
+  }
+
+  private func submit(_ entry: Entry, _ worker: WorkerRef?) -> Submission {
     if let bound, !bound.admit() {
       _ = entry.discard()
       return .refused(.queueFull(limit: bound.limit.maximum))
     }
-    let result = list.push(bound == nil ? entry : entry.counted, isOutside: worker == nil, worker: worker)
+    let result = list.push(isBounded ? entry.counted : entry, isOutside: worker == nil, worker: worker)
     if result == .accepted {
       ensureScheduled(worker)
       return .accepted
@@ -62,7 +95,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
     }
     // A void entry in a reserved slot must be consumed, or the list would never be empty.
     if result == .refused { poke(worker) }
-    _ = bound?.consumed()
+    bound?.discarded()
     return .refused(.shutDown)
   }
 
@@ -76,7 +109,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
 
   /// Makes somebody responsible for the entry that the caller has published.
   @inline(__always)
-  private func ensureScheduled(_ worker: WorkerRef?) {
+  func ensureScheduled(_ worker: WorkerRef?) {
     // Sequentially consistent: it must come after the publication; see "why nothing is lost" at `ChunkList`.
     let seen = state.load(ordering: .sequentiallyConsistent)
     if seen & SerialState.scheduled == 0 { schedule(seen, worker) }
@@ -109,7 +142,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
     schedule(seen, worker)
   }
 
-  private func pushToTarget(epoch: UInt32, _ worker: WorkerRef?) {
+  func pushToTarget(epoch: UInt32, _ worker: WorkerRef?) {
     target.push(Entry(self, epoch: epoch), worker: worker)
   }
 
@@ -141,22 +174,29 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   @inline(__always)
   private func drain(_ worker: Worker) {
     while true {
-      if worker.mustLeave { return leaveUnfinished(worker) }
+      if worker.mustLeave {
+        worker.settleReferences()
+        return leaveUnfinished(worker)
+      }
       let entry = list.pop(worker: worker.ref)
       if entry.kind == Entry.Kind.empty {
+        worker.settleReferences()
         if leaveEmpty(worker) { return }
         continue
       }
-      if let bound, entry.isCounted, bound.consumed() { worker.callLowWater(bound) }
+      if entry.isCounted, let bound, bound.consumed() { worker.callLowWater(bound) }
       worker.execute(entry)
     }
   }
 
   /// Leaves with entries still there: hands the queue on.
   private func leaveUnfinished(_ worker: Worker) {
-    if worker.custody.isAbandoned { discardDoomed() }
-    var seen = state.load(ordering: .relaxed)
+    var seen = state.load(ordering: .acquiring)
     while true {
+      if seen & SerialState.doomed != 0 {
+        discardDoomed()
+        seen = state.bitwiseAnd(~SerialState.doomed, ordering: .acquiringAndReleasing).newValue
+      }
       let gone = seen & ~(SerialState.running | SerialState.runnerMask | SerialState.poked | SerialState.moving)
       // Releases what the tasks did to the next runner; acquires the target of a new epoch.
       let (done, now) = state.weakCompareExchange(
@@ -176,7 +216,8 @@ final class SerialCore: QueueCore, @unchecked Sendable {
     if settled == .arrived { return false }
     var seen = state.load(ordering: .relaxed)
     while true {
-      if seen & SerialState.poked != 0 {
+      // Poked: an entry was published. Doomed: only one who leaves unfinished can see to that.
+      if seen & (SerialState.poked | SerialState.doomed) != 0 {
         let (done, now) = state.weakCompareExchange(
           expected: seen, desired: seen & ~SerialState.poked, ordering: .acquiringAndReleasing)
         if done { return false }
@@ -265,81 +306,5 @@ final class SerialCore: QueueCore, @unchecked Sendable {
       pushToTarget(epoch: SerialState(next).epoch, worker)
     }
     return nil
-  }
-
-  // MARK: Lifetime
-
-  func addHandle() { handles.wrappingAdd(1, ordering: .relaxed) }
-
-  /// A public reference went. With the last one, a suspension counts no longer (rule Q6).
-  func dropHandle() {
-    // Acquires and releases, as the last drop must come after what the other holders did.
-    guard handles.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 else { return }
-    var seen = state.load(ordering: .relaxed)
-    while true {
-      let was = SerialState(seen)
-      guard was.suspendCount > 0 else { return }
-      let pushes = was.has(SerialState.scheduled) && !was.has(SerialState.running)
-      var next = seen & ~(SerialState.suspendLimit * SerialState.suspendUnit)
-      if pushes { next &+= SerialState.epochUnit }
-      let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
-      if done {
-        if pushes { pushToTarget(epoch: SerialState(next).epoch, WorkerRef(of: dispatcher)) }
-        return
-      }
-      seen = now
-    }
-  }
-
-  var snapshot: QueueState {
-    let now = SerialState(state.load(ordering: .relaxed))
-    if now.has(SerialState.running) { return .running }
-    if now.isSuspended { return .suspended(count: Int(now.suspendCount)) }
-    return now.has(SerialState.scheduled) ? .scheduled : .idle
-  }
-
-  // MARK: Shutdown
-
-  func close() { list.close() }
-  func reopen() { list.reopen() }
-  var isDrained: Bool { list.isEmpty && state.load(ordering: .sequentiallyConsistent) & SerialState.running == 0 }
-
-  /// Takes every entry out, without running it. The dispatcher has no worker left that could run the queue, but perhaps
-  /// one that was abandoned in a task of this queue: that one discards them when it leaves, and they count now.
-  /// - Returns: how many the abandoned thread will discard.
-  func takeAll(into entries: inout [Entry]) -> Int {
-    if state.load(ordering: .sequentiallyConsistent) & SerialState.running != 0 {
-      let doomed = list.depth
-      extras.doomed.store(doomed, ordering: .releasing)
-      return doomed
-    }
-    while true {
-      let entry = list.pop(worker: nil)
-      if entry.kind == Entry.Kind.empty { break }
-      if entry.isCounted { _ = bound?.consumed() }
-      entries.append(entry)
-    }
-    _ = list.settle(worker: nil)
-    // Entries of this queue may stand in targets that were discarded: the next submission schedules afresh.
-    var seen = state.load(ordering: .relaxed)
-    while true {
-      let next = (seen & ~(SerialState.scheduled | SerialState.poked)) &+ SerialState.epochUnit
-      let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
-      if done { break }
-      seen = now
-    }
-    // An entry that came after the last pop found the queue scheduled still, and relied on that.
-    if list.hasReady() { ensureScheduled(nil) }
-    return 0
-  }
-
-  /// The thread that was abandoned in a task of this queue is still its consumer.
-  private func discardDoomed() {
-    guard let doomed = existingExtras?.doomed.exchange(0, ordering: .acquiring) else { return }
-    for _ in 0..<doomed {
-      let entry = list.pop(worker: nil)
-      if entry.isCounted { _ = bound?.consumed() }
-      _ = entry.discard()
-    }
   }
 }

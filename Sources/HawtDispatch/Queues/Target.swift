@@ -10,7 +10,7 @@ internal import Synchronization
 /// as it is. A serial target may be let go by a retarget while a pusher reads the word: the pusher sets the low bit for
 /// the two instructions in which it takes a reference of its own. The owner holds one reference to a serial target.
 struct Target: ~Copyable {
-  enum Kind: UInt { case serial = 0, thread = 2, global = 4 }
+  enum Kind: UInt8 { case serial = 0, thread = 2, global = 4 }
 
   private let word: Atomic<UInt>
 
@@ -22,7 +22,7 @@ struct Target: ~Copyable {
   private static func encode(_ queue: QueueCore) -> UInt {
     let address = UInt(bitPattern: Unmanaged.passUnretained(queue).toOpaque())
     if queue.targetKind == .serial { _ = Unmanaged.passUnretained(queue).retain() }
-    return address | queue.targetKind.rawValue
+    return address | UInt(queue.targetKind.rawValue)
   }
 
   /// Replaces the target. The topology lock is held; the old target's reference goes to the caller, to be released
@@ -39,7 +39,7 @@ struct Target: ~Copyable {
       old = seen
     }
     let queue = Target.queue(old)
-    return Kind(rawValue: old & 6) == .serial ? queue.takeRetainedValue() : queue.takeUnretainedValue()
+    return old & 6 == UInt(Kind.serial.rawValue) ? queue.takeRetainedValue() : queue.takeUnretainedValue()
   }
 
   private static func queue(_ word: UInt) -> Unmanaged<QueueCore> {
@@ -50,7 +50,7 @@ struct Target: ~Copyable {
   var current: QueueCore {
     // Acquires the target that a retarget released.
     let seen = word.load(ordering: .acquiring) & ~1
-    if seen & 6 != Kind.serial.rawValue { return Target.queue(seen).takeUnretainedValue() }
+    if seen & 6 != UInt(Kind.serial.rawValue) { return Target.queue(seen).takeUnretainedValue() }
     return borrow()
   }
 
@@ -63,7 +63,7 @@ struct Target: ~Copyable {
       let (done, _) = word.weakCompareExchange(expected: seen, desired: seen | 1, ordering: .acquiring)
       if done {
         let queue = Target.queue(seen)
-        retainHere(queue.toOpaque())
+        hawt_retain(queue.toOpaque())
         word.store(seen, ordering: .releasing)
         return queue.takeRetainedValue()
       }
@@ -77,11 +77,11 @@ struct Target: ~Copyable {
   func push(_ entry: Entry, worker: WorkerRef?) {
     let seen = word.load(ordering: .acquiring) & ~1
     switch seen & 6 {
-    case Kind.global.rawValue:
+    case UInt(Kind.global.rawValue):
       Target.queue(seen)._withUnsafeGuaranteedRef {
         unsafeDowncast($0, to: GlobalCore.self).enqueue(entry, worker: worker)
       }
-    case Kind.thread.rawValue:
+    case UInt(Kind.thread.rawValue):
       Target.queue(seen)._withUnsafeGuaranteedRef {
         unsafeDowncast($0, to: ThreadCore.self).enqueue(entry, worker: worker)
       }
@@ -93,6 +93,6 @@ struct Target: ~Copyable {
 
   deinit {
     let seen = word.load(ordering: .acquiring)
-    if seen & 6 == Kind.serial.rawValue { Target.queue(seen).release() }
+    if seen & 6 == UInt(Kind.serial.rawValue) { Target.queue(seen).release() }
   }
 }

@@ -15,6 +15,7 @@ final class ThreadCore: QueueCore, @unchecked Sendable {
 
   override func submit(_ entry: Entry) -> Submission {
     let worker = enter()
+    if worker?.index == index, list.pushAsConsumer(entry) { return .accepted }
     let result = list.push(entry, isOutside: worker == nil, worker: worker)
     // Also when refused: the void entry is to be consumed.
     if worker?.index != index { wakeOwner() }
@@ -22,8 +23,9 @@ final class ThreadCore: QueueCore, @unchecked Sendable {
   }
 
   override func enqueue(_ entry: Entry, worker: WorkerRef?) {
-    _ = list.push(entry, isOutside: false, worker: worker)
     // A worker's own push needs no wake-up: it looks at the list before it sleeps.
+    if worker?.index == index, list.pushAsConsumer(entry) { return }
+    _ = list.push(entry, isOutside: false, worker: worker)
     if worker?.index != index { wakeOwner() }
   }
 

@@ -25,13 +25,13 @@ public final class ThreadQueue: Queue {
 
   /// Submits a task; see `Queue`. Any thread; O(1) (rules Q1, Q3).
   @discardableResult
-  public func async(_ task: @escaping @Sendable () throws -> Void) -> Submission {
+  public func async(_ task: consuming @escaping @Sendable () throws -> Void) -> Submission {
     core.submit(Entry(Job(run: task)))
   }
 
   /// Submits a reusable task without allocating. Any thread; O(1).
   @discardableResult
-  public func async(_ item: WorkItem) -> Submission { QueueFunctions.post(item, to: core) }
+  public func async(_ item: WorkItem) -> Submission { core.submit(item.makeEntry()) }
 
   /// Submits a task once `delay` has passed, never early; see `Queue` (rules T1, T3).
   @discardableResult

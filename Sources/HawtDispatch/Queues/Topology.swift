@@ -3,7 +3,8 @@ internal import Synchronization
 /// The tree of queues of a dispatcher: who targets whom, and which worker is home to a tree's sources and timers.
 ///
 /// One lock per dispatcher guards the links, the targets' replacement and the homes. It is never taken on the path of a
-/// task. Under it nothing is released that could be the last reference to a queue, and no user code runs.
+/// task. Under it nothing is released that could be the last reference to a queue, and no user code runs: the links own
+/// nothing, and whatever is reached through them is *pinned* first, until the lock has been released (see `Pins`).
 final class Topology: @unchecked Sendable {
   // Sound as Sendable: all of it is guarded by `lock`.
   static let maximumDepth = 64
@@ -17,6 +18,7 @@ final class Topology: @unchecked Sendable {
   private var sourcesAtHome: [Int]
   /// Kept between retargets, so that a steady one allocates nothing.
   private var scratch: [PollerWork] = []
+  private var pins = Pins()
 
   func adopt(_ dispatcher: DispatcherCore) { owner.set(dispatcher) }
 
@@ -25,11 +27,27 @@ final class Topology: @unchecked Sendable {
     sourcesAtHome = Array(repeating: 0, count: workers)
   }
 
+  // MARK: The lock
+
+  /// Runs `body` under the lock, and lets go of what it pinned afterwards.
+  private func withLock<Value, Failure: Error>(_ body: () throws(Failure) -> Value) throws(Failure) -> Value {
+    lock.lock()
+    defer {
+      var pinned = Pins()
+      swap(&pinned, &pins)
+      lock.unlock()
+      pinned.release()
+      // The memory of many is kept for the next time.
+      if pinned.capacity > 0 { lock.withLock { if pins.isUnused { swap(&pinned, &pins) } } }
+    }
+    return try body()
+  }
+
   // MARK: Links
 
   /// Adds a queue that nobody knows yet below its target. Throws if the chain would be too deep.
   func link(_ queue: SerialCore, below target: QueueCore) throws(DispatcherError) {
-    try lock.withLock { () throws(DispatcherError) in
+    try withLock { () throws(DispatcherError) in
       guard depth(of: target) < Topology.maximumDepth else {
         throw .targetTooDeep(queue: queue.label, target: target.label)
       }
@@ -41,7 +59,7 @@ final class Topology: @unchecked Sendable {
 
   /// Takes out a queue that is going. It has no children and no sources: they would keep it alive.
   func unlink(_ queue: SerialCore) {
-    lock.withLock { remove(queue) }
+    withLock { remove(queue) }
   }
 
   private func withFirstChild(of parent: QueueCore, _ body: (inout Unmanaged<SerialCore>?) -> Void) {
@@ -51,6 +69,7 @@ final class Topology: @unchecked Sendable {
   private func insert(_ queue: SerialCore, below parent: QueueCore) {
     withFirstChild(of: parent) { first in
       queue.nextSibling = first
+      pins.add(first)
       first?._withUnsafeGuaranteedRef { $0.previousSibling = .passUnretained(queue) }
       first = .passUnretained(queue)
     }
@@ -60,6 +79,8 @@ final class Topology: @unchecked Sendable {
   private func remove(_ queue: SerialCore) {
     guard queue.isLinked else { return }
     queue.isLinked = false
+    pins.add(queue.nextSibling)
+    pins.add(queue.previousSibling)
     if let next = queue.nextSibling { next._withUnsafeGuaranteedRef { $0.previousSibling = queue.previousSibling } }
     if let previous = queue.previousSibling {
       previous._withUnsafeGuaranteedRef { $0.nextSibling = queue.nextSibling }
@@ -91,6 +112,7 @@ final class Topology: @unchecked Sendable {
   private func forEachChild(of queue: QueueCore, _ body: (SerialCore) -> Void) {
     var next = (queue as? SerialCore).map { $0.firstChild } ?? firstChildren[queue.rootIndex]
     while let child = next {
+      pins.add(child)
       child._withUnsafeGuaranteedRef {
         next = $0.nextSibling
         body($0)
@@ -106,7 +128,7 @@ final class Topology: @unchecked Sendable {
 
   /// Every queue of the dispatcher. The lock is taken; the body must not release a queue nor take the lock.
   func forEachQueue(_ body: (QueueCore) -> Void) {
-    lock.withLock {
+    withLock {
       for root in dispatcher.roots { forEachInTree(root, body) }
     }
   }
@@ -121,7 +143,7 @@ final class Topology: @unchecked Sendable {
     // Released after the lock: it may be the last reference to the old target.
     var old: QueueCore?
     var superseded: RetargetCompletion?
-    try lock.withLock { () throws(DispatcherError) in
+    try withLock { () throws(DispatcherError) in
       try check(queue, target)
       swap(&work, &scratch)
       let oldHome = home(of: queue)
@@ -289,7 +311,7 @@ final class Topology: @unchecked Sendable {
     _ source: SourceBase, to target: QueueCore, completion: RetargetCompletion?, worker: WorkerRef?
   ) throws(DispatcherError) {
     var old: QueueCore?
-    try lock.withLock { () throws(DispatcherError) in
+    try withLock { () throws(DispatcherError) in
       guard dispatcher.isRunning else { throw .stopped(dispatcher: dispatcher.name) }
       // One that is finished is in no queue's list any more.
       guard source.home.load(ordering: .relaxed) >= 0 else { return }

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Synchronization
 
 /// A closure that user code set, in an object. Subclasses know its type.
@@ -23,7 +24,7 @@ struct HandlerSlot: ~Copyable, @unchecked Sendable {
       word.store(seen, ordering: .releasing)
       return nil
     }
-    retainHere(pointer)
+    hawt_retain(pointer)
     word.store(seen, ordering: .releasing)
     return Unmanaged<HandlerBox>.fromOpaque(pointer).takeRetainedValue()
   }

@@ -27,15 +27,19 @@ final class MergingCore<Element: Sendable, Aggregate: Sendable>: SourceBase, @un
   func merge(_ element: Element) -> Submission {
     let worker = dispatcher.enter(nil)
     if worker == nil, !dispatcher.isRunning { return .refused(.shutDown) }
+    // Released without the lock: its deinitializer may merge.
+    var replaced: Aggregate?
     let isFirst = lock.withLock { () -> Bool? in
       if isClosed { return nil }
-      guard waiting != nil else {
+      guard waiting != nil, let fold = aggregation.fold else {
+        replaced = waiting
         waiting = aggregation.first(element)
-        return true
+        return replaced == nil
       }
-      aggregation.fold(&waiting!, element)
+      fold(&waiting!, element)
       return false
     }
+    withExtendedLifetime(replaced) {}
     guard let isFirst else { return .refused(.cancelled) }
     // Later elements join what an entry, or the word's signal, stands for already.
     if isFirst { signal(worker) }

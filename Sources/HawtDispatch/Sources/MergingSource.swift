@@ -1,7 +1,14 @@
 /// How a merging source folds what is merged into what its handler sees (rule C3).
 public struct Aggregation<Element: Sendable, Aggregate: Sendable>: Sendable {
   let first: @Sendable (Element) -> Aggregate
-  let fold: @Sendable (inout Aggregate, Element) -> Void
+  /// Nil: the latest element takes the place of what waits.
+  let fold: (@Sendable (inout Aggregate, Element) -> Void)?
+
+  /// The latest element alone.
+  init(latest first: @escaping @Sendable (Element) -> Aggregate) {
+    self.first = first
+    fold = nil
+  }
 
   /// - Parameters:
   ///   - first: what one element alone is delivered as.
@@ -25,7 +32,7 @@ extension Aggregation where Element: FixedWidthInteger, Aggregate == Element {
 
 extension Aggregation where Aggregate == Element {
   /// The latest element.
-  public static var replace: Self { .init(first: { $0 }, fold: { $0 = $1 }) }
+  public static var replace: Self { .init(latest: { $0 }) }
 }
 
 extension Aggregation where Aggregate == [Element] {

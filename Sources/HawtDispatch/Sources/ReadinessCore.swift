@@ -144,34 +144,35 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
 
   /// - Returns: whether it asks for less now.
   @inline(__always)
-  func report(_ ready: Interest, wait: UInt64, blocked: Bool, on worker: Worker) -> Bool {
+  func report(_ ready: Interest, in wait: WaitReport) -> Bool {
     let hit = ready.intersection(interest)
     guard !hit.isEmpty else { return false }
     let (was, changed) = transform { now in
       if now.isOpen, !now.has(SourceState.pending) {
         // Looked at here, not before: a handler stamps, then ends.
-        if isStale(wait, worker) { return nil }
+        if isStale(wait) { return nil }
         readiness.store(hit.rawValue, ordering: .relaxed)
         return now.word | SourceState.pending
       }
       // Pending, and the worker has other work: it is passed over, as the handler is about to run.
-      if !blocked, now.isOpen { return nil }
+      if !wait.blocked, now.isOpen { return nil }
       return now.has(SourceState.disarmed) ? nil : now.word | SourceState.disarmed
     }
     guard changed else { return false }
     guard was.isOpen, !was.has(SourceState.pending) else { return true }
-    pushEntry(was.epoch, WorkerRef(of: dispatcher))
+    pushEntry(was.epoch, wait.server)
     return false
   }
 
-  private func isStale(_ wait: UInt64, _ worker: Worker) -> Bool {
+  @inline(__always)
+  private func isStale(_ wait: WaitReport) -> Bool {
     let stamp = stamp.load(ordering: .relaxed)
-    return stamp >> 48 == UInt64(worker.index) && wait <= stamp & 0xffff_ffff_ffff
+    return stamp >> 48 == UInt64(wait.worker) && wait.number <= stamp & 0xffff_ffff_ffff
   }
 
   override func deliver(on worker: Worker) {
-    // Counted when it has run. Sequentially consistent: who sees the count sees what the handler did.
-    defer { deliveries.wrappingAdd(1, ordering: .sequentiallyConsistent) }
+    // Counted when it has run, by one handler at a time. Releases: who sees the count sees what the handler did.
+    defer { deliveries.store(deliveries.load(ordering: .relaxed) &+ 1, ordering: .releasing) }
     guard let box = eventHandler.current else { return }
     let event = ReadinessEvent(self, Interest(rawValue: readiness.load(ordering: .relaxed)))
     do {
@@ -186,8 +187,9 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
     // moves after that, the new worker's first wait begins after the handler has ended.
     while true {
       let at = registeredOn.load(ordering: .sequentiallyConsistent)
-      guard at >= 0, let poller = dispatcher.workers[at].poller else { return }
-      stamp.store(UInt64(at) << 48 | (poller.waitNumber & 0xffff_ffff_ffff), ordering: .relaxed)
+      guard at >= 0, let number = at == worker.index ? worker.waitNumber : dispatcher.workers[at].waitNumber
+      else { return }
+      stamp.store(UInt64(at) << 48 | (number & 0xffff_ffff_ffff), ordering: .relaxed)
       if registeredOn.load(ordering: .sequentiallyConsistent) == at { return }
     }
   }

@@ -60,7 +60,7 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
     return worker >= 0 ? worker : nil
   }
   /// How many times the event handler has run.
-  public var deliveries: Int { core.deliveries.load(ordering: .sequentiallyConsistent) }
+  public var deliveries: Int { core.deliveries.load(ordering: .acquiring) }
   /// Whether it is cancelled, by `cancel()` or by an error.
   public var isCancelled: Bool { core.isCancelled }
 

@@ -9,8 +9,17 @@ final class Registration {
 
   private init(slot: SlotID) { self.slot = slot }
 
-  static func from(context: UInt) -> Registration {
-    Unmanaged<Registration>.fromOpaque(UnsafeRawPointer(bitPattern: context)!).takeUnretainedValue()
+  static func from(context: UInt) -> Registration { unmanaged(context).takeUnretainedValue() }
+
+  private static func unmanaged(_ context: UInt) -> Unmanaged<Registration> {
+    .fromOpaque(UnsafeRawPointer(bitPattern: context).unsafelyUnwrapped)
+  }
+
+  /// A wait has found the descriptor ready whose context word this is.
+  /// - Returns: whether the registration is to be updated.
+  @inline(__always)
+  static func report(_ readiness: Interest, context: UInt, in wait: WaitReport) -> Bool {
+    unmanaged(context)._withUnsafeGuaranteedRef { $0.report(readiness, in: wait) }
   }
 
   /// Registers a source, in the descriptor's registration if there is one. Eager (rule B4).
@@ -57,8 +66,8 @@ final class Registration {
     poller.setInterest(slot, union)
   }
 
-  /// A wait has found the descriptor ready.
-  func report(_ readiness: Interest, wait: UInt64, blocked: Bool, on worker: Worker) {
+  @inline(__always)
+  private func report(_ readiness: Interest, in wait: WaitReport) -> Bool {
     var mustUpdate = false
     var next = first
     while let source = next {
@@ -66,10 +75,10 @@ final class Registration {
         // Read first: the entry that a report pushes may not run before the lease is freed, but costs nothing to
         // assume.
         next = $0.nextOfRegistration
-        if $0.report(readiness, wait: wait, blocked: blocked, on: worker) { mustUpdate = true }
+        if $0.report(readiness, in: wait) { mustUpdate = true }
       }
     }
-    if mustUpdate, let poller = worker.poller { update(poller) }
+    return mustUpdate
   }
 
   /// The system refused a change: every source of the descriptor meets the error (rule S6).
@@ -101,4 +110,15 @@ final class Registration {
       previous = at
     }
   }
+}
+
+/// What the sources are told of the wait that reported them.
+struct WaitReport {
+  /// The worker whose poller waited.
+  let worker: Int
+  let number: UInt64
+  /// Whether the wait was one that goes on for ever if nothing is ready.
+  let blocked: Bool
+  /// The calling worker: that one, or a peer.
+  let server: WorkerRef
 }

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Polling
 internal import Synchronization
 
 /// The one thing of the process that all dispatchers share: which eventfds are written when a signal comes (rule L6).
@@ -15,7 +16,11 @@ enum SignalRegistry {
 
   static func add(_ descriptor: CInt, for signal: CInt) throws(SourceError) {
     try lock.withLock { () throws(SourceError) in
-      guard hawt_signal_slot_take(signal, descriptor) == 0 else { throw .invalidSignal(signal) }
+      switch hawt_signal_slot_take(signal, descriptor) {
+      case 0: break
+      case -1: throw .invalidSignal(signal)
+      default: throw .registration(BackendError(.add, descriptor: descriptor, code: ENOSPC))
+      }
       guard former[signal] == nil else { return }
       var old = sigaction()
       guard hawt_signal_install(signal, &old) == 0 else {

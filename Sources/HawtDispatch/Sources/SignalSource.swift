@@ -48,7 +48,7 @@ public final class SignalSource: Sendable {
 
   /// Installs the process's handler, unless another source has, and starts. A second call has no effect.
   ///
-  /// - Throws: `.invalidSignal`; `.registration` when descriptors have run out; what `ReadinessSource.activate` throws.
+  /// - Throws: `.invalidSignal`; `.registration` when descriptors have run out, or the signal has 256 sources; what `ReadinessSource.activate` throws.
   public func activate() throws(SourceError) {
     guard let reads else { throw failure! }
     do throws(SourceError) {

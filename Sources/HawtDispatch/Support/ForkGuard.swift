@@ -21,6 +21,9 @@ struct ForkGuard: ~Copyable, @unchecked Sendable {
     page.storeBytes(of: 1, as: UInt64.self)
   }
 
+  /// Zero in a forked child of the process that made the guard; valid as long as the guard.
+  var word: UnsafePointer<UInt64> { UnsafePointer(page.assumingMemoryBound(to: UInt64.self)) }
+
   /// Whether this process is a forked child of the one that made the guard.
   @inline(__always)
   var isForked: Bool { page.load(as: UInt64.self) == 0 }

@@ -15,6 +15,9 @@ struct OwnerReference: ~Copyable {
     word.store(UInt(bitPattern: Unmanaged.passUnretained(owner).toOpaque()), ordering: .relaxed)
   }
 
+  /// Tells owners apart, without touching them.
+  @inline(__always) var bits: UInt { word.load(ordering: .relaxed) }
+
   /// Lends the owner without counting a reference.
   @inline(__always)
   func use<Value>(_ body: (DispatcherCore) -> Value) -> Value {

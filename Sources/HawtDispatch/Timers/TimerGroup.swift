@@ -5,23 +5,24 @@ internal import Synchronization
 /// Their own lock guards them, so that arming and cancelling touch no worker; the group as a whole stands in the timer
 /// heap of one worker, its home, by its earliest deadline, and moves there when the queue does (rule M4). Due timers
 /// are handed to the queue under the lock, so a queue's timers arrive in order whoever serves the worker (rule T1).
-final class TimerGroup: PollerWork, HeapElement, @unchecked Sendable {
+final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
   // Sound as Sendable: `lock` guards `timers`, `armings` and `holdsQueue`; the lease of the worker that has the group
-  // guards `heapIndex` and `worker`.
+  // guards `heapIndex`, `leewayMark` and `worker`.
 
   /// Owns the group, and is kept alive by armed timers; not to be touched when there are none.
   unowned(unsafe) private let queue: QueueCore
   unowned(unsafe) private let owner: DispatcherCore
   let clock: TimerClock
   private let lock = Lock()
-  private var timers = IndexedHeap<ArmedTimer>()
+  private var timers = LeewayHeap<ArmedTimer>()
   private var armings: UInt64 = 0
   /// Armed timers keep their queue alive: whether they do now.
   private var holdsQueue = false
-  /// The deadline by which the worker will look at the group, or the end of time.
+  /// The time by which the worker will look at the group, or the end of time.
   private let published = Atomic<Nanoseconds>(.max)
 
   var heapIndex = -1
+  var leewayMark: LeewayMark?
   /// The worker in whose heap the group stands, or -1. Written by who reconciles.
   private let worker = Atomic<Int>(-1)
 
@@ -39,32 +40,37 @@ final class TimerGroup: PollerWork, HeapElement, @unchecked Sendable {
     return at >= 0 ? at : home.load(ordering: .sequentiallyConsistent)
   }
 
-  /// Arms a timer, or arms it anew.
+  /// Arms a timer, or arms it anew. It is told at its deadline if the worker is awake then, and `leeway` later at most.
   /// - Returns: false if the dispatcher takes no timers (rule L3).
   @discardableResult
-  func arm(_ timer: ArmedTimer, at deadline: Nanoseconds) -> Bool {
+  func arm(_ timer: ArmedTimer, at deadline: Nanoseconds, leeway: Nanoseconds) -> Bool {
     if home.load(ordering: .relaxed) < 0 { giveHome() }
     let mustTell = lock.withLock { () -> Bool? in
       // Under the lock that `dropAll` takes after the phase has changed: a timer is refused or dropped, never lost.
       guard dispatcher.servesTimers else { return nil }
       armings += 1
-      timer.deadline = deadline
+      let latest = TimerGroup.sum(deadline, leeway)
       if timer.heapIndex >= 0 {
-        timers.update(timer, .init(time: deadline, order: armings))
+        timers.update(timer, .init(time: deadline, order: armings), latest: latest)
       } else {
-        timers.insert(timer, .init(time: deadline, order: armings))
+        timers.insert(timer, .init(time: deadline, order: armings), latest: latest)
       }
       if !holdsQueue {
         holdsQueue = true
         _ = Unmanaged.passUnretained(queue).retain()
       }
       // A later deadline tells nobody: the worker finds out when it looks (rule T4).
-      guard deadline < published.load(ordering: .relaxed) else { return false }
-      published.store(deadline, ordering: .relaxed)
+      guard latest < published.load(ordering: .relaxed) else { return false }
+      published.store(latest, ordering: .relaxed)
       return true
     }
     if mustTell == true { requestReconcile(WorkerRef(of: dispatcher)) }
     return mustTell != nil
+  }
+
+  private static func sum(_ deadline: Nanoseconds, _ leeway: Nanoseconds) -> Nanoseconds {
+    let (sum, overflow) = deadline.addingReportingOverflow(leeway)
+    return overflow ? .max : min(sum, max(deadline, Nanoseconds(Int64.max)))
   }
 
   private func giveHome() {
@@ -90,20 +96,20 @@ final class TimerGroup: PollerWork, HeapElement, @unchecked Sendable {
   }
 
   /// Hands the due timers to the queue. Under the lease of the worker that has the group.
-  /// - Returns: the deadline of the next.
-  func fire(until now: Nanoseconds, _ worker: WorkerRef?) -> Nanoseconds? {
-    let (next, lastOfQueue) = lock.withLock { () -> (Nanoseconds?, Bool) in
+  /// - Returns: when the next are due.
+  func fire(until now: Nanoseconds, _ worker: WorkerRef?) -> TimerPoint? {
+    let (next, lastOfQueue) = lock.withLock { () -> (TimerPoint?, Bool) in
       while let (key, timer) = timers.first, key.time <= now {
         timers.remove(timer)
         // Under the lock: nobody arms or cancels between two of them, so they arrive in order.
         if let again = timer.fall(due: now, worker) {
           armings += 1
-          timer.deadline = again
-          timers.insert(timer, .init(time: again, order: armings))
+          let latest = TimerGroup.sum(again, timer.leeway)
+          timers.insert(timer, .init(time: again, order: armings), latest: latest)
         }
       }
-      let next = timers.first?.key.time
-      published.store(next ?? .max, ordering: .relaxed)
+      let next = timers.earliest
+      published.store(next?.latest ?? .max, ordering: .relaxed)
       return (next, releaseQueueIfEmpty())
     }
     // The caller keeps the group alive, which the queue may have owned alone.
@@ -121,9 +127,9 @@ final class TimerGroup: PollerWork, HeapElement, @unchecked Sendable {
     }
     guard desired >= 0 else { return nil }
     guard desired == worker.index else { return desired }
-    let next = lock.withLock { () -> Nanoseconds? in
-      let next = timers.first?.key.time
-      published.store(next ?? .max, ordering: .relaxed)
+    let next = lock.withLock { () -> TimerPoint? in
+      let next = timers.earliest
+      published.store(next?.latest ?? .max, ordering: .relaxed)
       return next
     }
     place(on: worker, next)
@@ -131,10 +137,10 @@ final class TimerGroup: PollerWork, HeapElement, @unchecked Sendable {
     return nil
   }
 
-  private func place(on worker: Worker, _ deadline: Nanoseconds?) {
+  private func place(on worker: Worker, _ point: TimerPoint?) {
     switch clock {
-    case .continuous: worker.timers.continuous.place(self, deadline)
-    case .suspending: worker.timers.suspending.place(self, deadline)
+    case .continuous: worker.timers.continuous.place(self, point)
+    case .suspending: worker.timers.suspending.place(self, point)
     }
   }
 
@@ -155,9 +161,12 @@ final class TimerGroup: PollerWork, HeapElement, @unchecked Sendable {
 }
 
 /// A timer that stands in a group. All of it belongs to the group's lock.
-class ArmedTimer: Runnable, HeapElement {
+class ArmedTimer: Runnable, LeewayElement {
   final var heapIndex = -1
-  final var deadline: Nanoseconds = 0
+  final var leewayMark: LeewayMark?
+
+  /// Of its next beat, if it is armed again.
+  var leeway: Nanoseconds { 0 }
 
   /// The deadline has come: hands itself to its queue. The group's lock is held.
   /// - Returns: the deadline at which it is due again.

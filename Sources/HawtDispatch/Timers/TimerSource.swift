@@ -36,7 +36,7 @@ public final class TimerSource: Sendable {
   ///   - interval: between beats, more than zero; nil for a single one. Beats keep their phase.
   ///   - leeway: how much later than due a delivery may be.
   public func schedule(after delay: Duration, repeating interval: Duration? = nil, leeway: Duration = .zero) {
-    core.schedule(after: delay, repeating: interval)
+    core.schedule(after: delay, repeating: interval, leeway: leeway)
   }
 
   /// Starts it; a second call has no effect. Throws `.cancelled` or `.stopped`.

@@ -12,6 +12,7 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
   private let lock = Lock()
   private var beats = 0
   private var interval: Nanoseconds?
+  private var leeway: Nanoseconds = 0
   private var current: (timer: BeatTimer, group: TimerGroup)?
   /// What `schedule` asked for before the source was active.
   private var firstDeadline: Nanoseconds?
@@ -21,12 +22,13 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
     super.init(dispatcher: dispatcher, queue: queue, label: "timer source on queue '\(queue.label)'")
   }
 
-  func schedule(after delay: Duration, repeating interval: Duration?) {
+  func schedule(after delay: Duration, repeating interval: Duration?, leeway: Duration) {
     _ = dispatcher.enter(nil)
     let deadline = clock.deadline(after: delay)
     lock.withLock {
       self.interval = interval.map { max(1, $0.clampedNanoseconds) }
       firstDeadline = deadline
+      self.leeway = leeway.clampedNanoseconds
       // What an earlier schedule had due and not delivered goes with it: the change takes effect at once (rule T4).
       beats = 0
     }
@@ -57,13 +59,13 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
         if !wants { current = nil }
         return (wants ? nil : old, nil)
       }
-      let timer = BeatTimer(source: self, deadline: deadline)
+      let timer = BeatTimer(source: self, leeway: leeway)
       current = (timer, group)
       return (old, (timer, deadline))
     }
     if let old { old.group.disarm(old.timer) }
     guard let (timer, deadline) = new else { return true }
-    group.arm(timer, at: deadline)
+    group.arm(timer, at: deadline, leeway: timer.leeway)
     // Overtaken meanwhile by another placement, which could not disarm what was not armed yet.
     let isCurrent = lock.withLock { current?.timer === timer }
     if !isCurrent { group.disarm(timer) }
@@ -117,11 +119,12 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
 /// The next beat of a timer source.
 final class BeatTimer: ArmedTimer {
   private weak var source: TimerSourceCore?
+  private let allowed: Nanoseconds
+  override var leeway: Nanoseconds { allowed }
 
-  init(source: TimerSourceCore, deadline: Nanoseconds) {
+  init(source: TimerSourceCore, leeway: Nanoseconds) {
     self.source = source
-    super.init()
-    self.deadline = deadline
+    allowed = leeway
   }
 
   override func fall(due now: Nanoseconds, _ worker: WorkerRef?) -> Nanoseconds? {

@@ -47,15 +47,16 @@ extension Worker {
     do { try poller.wait(mode) } catch {
       fatalError("dispatcher '\(dispatcher.name)', worker \(index): the poller is beyond use: \(error)")
     }
-    deliver(poller, blocked: mode == .untilReady)
+    deliver(poller, blocked: mode == .untilReady, server: server.ref)
     if poller.alarmRang { dispatcher.watch.rang(of: self, by: server) }
   }
 
-  /// - Parameter blocked: whether the wait was one that goes on for ever if nothing is ready.
-  private func deliver(_ poller: Poller, blocked: Bool) {
-    let number = poller.waitNumber
+  private func deliver(_ poller: Poller, blocked: Bool, server: WorkerRef) {
+    let wait = WaitReport(worker: index, number: poller.waitNumber, blocked: blocked, server: server)
     for ready in poller.ready where !ready.readiness.isEmpty {
-      Registration.from(context: ready.context).report(ready.readiness, wait: number, blocked: blocked, on: self)
+      if Registration.report(ready.readiness, context: ready.context, in: wait) {
+        Registration.from(context: ready.context).update(poller)
+      }
     }
     if poller.hasFailures {
       for failure in poller.takeFailures() {
@@ -65,8 +66,8 @@ extension Worker {
   }
 
   private func setDeadlines(_ poller: Poller) {
-    poller.setDeadline(.continuous, timers.continuous.earliest)
-    poller.setDeadline(.suspending, timers.suspending.earliest)
+    poller.setDeadline(.continuous, timers.continuous.earliest?.latest)
+    poller.setDeadline(.suspending, timers.suspending.earliest?.latest)
   }
 
   private func expireTimers() {

@@ -47,6 +47,11 @@ final class Worker: @unchecked Sendable {
     /// The queues that are running on this thread, outermost first.
     var frames: UnsafeMutablePointer<Unmanaged<QueueCore>>
     var frameCount = 0
+    /// The object that is being executed, as bits: its entry's reference may be moved to the entry of a re-post.
+    var executing: UInt = 0
+    /// The object that was executed last, and how many references to it are still to be let go of.
+    var owed: UInt = 0
+    var owedCount: CUnsignedInt = 0
     /// Tasks left until the clock is looked at.
     var countdown = 0
     /// When the present queue's, and the round's, time is over.
@@ -61,15 +66,17 @@ final class Worker: @unchecked Sendable {
   }
 
   private let owner = OwnerReference()
+  /// The dispatcher's: zero in a forked child.
+  private let forkWord: UnsafePointer<UInt64>
   let index: Int
   /// The queue of this worker; outlives it (rule L4).
   unowned(unsafe) let thread: ThreadCore
   /// The same, for what is done per task: without a reference count.
-  private let ownQueue: Unmanaged<ThreadCore>
+  let ownQueue: Unmanaged<ThreadCore>
   let local: UnsafeMutablePointer<Local>
   let sleep = Atomic<UInt8>(Sleep.awake)
   /// Set when a queue that runs here was retargeted or suspended: drains look at it before each task.
-  private let interruptWord = Atomic<Bool>(false)
+  let interruptWord = Atomic<Bool>(false)
   let lease = Lease()
   let mailbox = Mailbox()
   let custody = Custody()
@@ -82,20 +89,26 @@ final class Worker: @unchecked Sendable {
   let ring = RunRing()
   /// What is asked often, taken from the dispatcher once.
   let wakePolicy: WakePolicy
-  private let shares: PriorityShares
-  private let injections: (Injection, Injection, Injection)
-  private let queueBudget: Nanoseconds
-  private let tasksBetweenClockChecks: Int
-  private let roots: (Unmanaged<QueueCore>, Unmanaged<QueueCore>, Unmanaged<QueueCore>)
+  let shares: PriorityShares
+  let injections: (Injection, Injection, Injection)
+  let queueBudget: Nanoseconds
+  let tasksBetweenClockChecks: Int
+  let roots: (Unmanaged<QueueCore>, Unmanaged<QueueCore>, Unmanaged<QueueCore>)
 
   /// The thread and what tells that it has ended. Touched by who starts and stops the dispatcher, one at a time.
   private var running: (thread: pthread_t, ended: Waiter)?
 
   /// Lease: the poller while the worker is started, its registrations, and its timers.
-  var poller: Poller?
+  var poller: Poller? { didSet { pollerWord.store(Worker.bits(poller), ordering: .releasing) } }
+  /// The same for any thread, without a reference count: pollers live as long as the dispatcher.
+  private let pollerWord = Atomic<UInt>(0)
   var timers: (continuous: TimerHeap, suspending: TimerHeap)
 
-  init(thread: ThreadCore, globals: [GlobalCore], wakePolicy: WakePolicy, shares: PriorityShares, settings: Settings) {
+  init(
+    thread: ThreadCore, globals: [GlobalCore], wakePolicy: WakePolicy, shares: PriorityShares, settings: Settings,
+    forkWord: UnsafePointer<UInt64>
+  ) {
+    self.forkWord = forkWord
     self.thread = thread
     ownQueue = .passUnretained(thread)
     self.shares = shares
@@ -134,6 +147,11 @@ final class Worker: @unchecked Sendable {
   /// from outside.
   @inline(__always)
   func serves(_ dispatcher: DispatcherCore) -> Bool { owner.isSame(as: dispatcher) && !custody.isAbandoned }
+
+  @inline(__always)
+  func isAtHome(_ owner: UInt) -> Bool {
+    self.owner.bits == owner && !custody.isAbandoned && forkWord.pointee != 0
+  }
 
   /// Itself, without a reference count.
   @inline(__always) var ref: WorkerRef { WorkerRef(self) }
@@ -178,6 +196,18 @@ final class Worker: @unchecked Sendable {
     interruptWord.store(false, ordering: .sequentiallyConsistent)
   }
 
+  private static func bits(_ poller: Poller?) -> UInt {
+    poller.map { UInt(bitPattern: Unmanaged.passUnretained($0).toOpaque()) } ?? 0
+  }
+
+  /// The number of the poller's current wait; nil if the worker's thread was left behind, and its poller given to another.
+  @inline(__always)
+  var waitNumber: UInt64? {
+    // Acquires the poller.
+    guard let pointer = UnsafeRawPointer(bitPattern: pollerWord.load(ordering: .acquiring)) else { return nil }
+    return Unmanaged<Poller>.fromOpaque(pointer)._withUnsafeGuaranteedRef { $0.waitNumber }
+  }
+
   // MARK: Frames (rule Q7)
 
   @inline(__always)
@@ -187,11 +217,24 @@ final class Worker: @unchecked Sendable {
   }
 
   @inline(__always)
+  func isRunning(_ queue: QueueCore) -> Bool {
+    let count = local.pointee.frameCount
+    return count > 0 && local.pointee.frames[count &- 1].toOpaque() == Unmanaged.passUnretained(queue).toOpaque()
+  }
+
+  @inline(__always)
   func popFrame() { local.pointee.frameCount &-= 1 }
 
+  @inline(__always)
   func isExecuting(_ queue: QueueCore) -> Bool {
-    for index in 0..<local.pointee.frameCount
-    where local.pointee.frames[index].toOpaque() == Unmanaged.passUnretained(queue).toOpaque() { return true }
+    // Innermost first, as that is what is asked for most.
+    var index = local.pointee.frameCount
+    let frames = local.pointee.frames
+    let wanted = Unmanaged.passUnretained(queue).toOpaque()
+    while index > 0 {
+      index &-= 1
+      if frames[index].toOpaque() == wanted { return true }
+    }
     return false
   }
 
@@ -205,164 +248,4 @@ final class Worker: @unchecked Sendable {
 
   func takeChunk() -> Chunk { local.pointee.chunks.take() }
   func giveChunk(_ chunk: Chunk) { local.pointee.chunks.give(chunk) }
-
-  // MARK: Running entries
-
-  /// Whether the queue that is running has to be left: its time is over, or it, or one that it is nested in, was
-  /// retargeted or suspended.
-  @inline(__always)
-  var mustLeave: Bool {
-    // Acquires what the retarget or suspension released.
-    local.pointee.isSpent || interruptWord.load(ordering: .acquiring)
-  }
-
-  /// Lets the queues that run here be looked at before their next task. Any thread.
-  func interrupt() { interruptWord.store(true, ordering: .sequentiallyConsistent) }
-
-  /// The thread is left behind in a task: when that returns, it leaves every queue and takes nothing (rule L3).
-  func abandon() {
-    custody.abandon()
-    interrupt()
-  }
-
-  /// Takes the entries of the run queue out, without running them. Any thread, after the worker's own has ended.
-  /// - Returns: how many were users' tasks.
-  func discardRing() -> Int {
-    var count = 0
-    while true {
-      let entry = ring.pop()
-      if entry.kind == Entry.Kind.empty { return count }
-      if entry.discard() { count += 1 }
-    }
-  }
-
-  /// Runs an entry and consumes it.
-  @inline(__always)
-  func execute(_ entry: Entry) {
-    switch entry.kind {
-    case Entry.Kind.job:
-      let job = entry.takeJob()
-      do { try job.run() } catch { dispatcher.report(error, .task, on: currentQueue) }
-      // Ends the closure's life here: its captures are gone before the next task starts (rule Q6).
-      _ = consume job
-      countTask()
-    case Entry.Kind.queue:
-      let queue = entry.queue
-      queue._withUnsafeGuaranteedRef { $0.run(epoch: entry.epoch, on: self) }
-      queue.release()
-    case Entry.Kind.object:
-      let object = entry.object
-      let ticket = entry.second
-      object._withUnsafeGuaranteedRef { $0.execute(on: self, ticket: ticket) }
-      object.release()
-      countTask()
-    default: break
-    }
-  }
-
-  @inline(__always)
-  private func countTask() {
-    local.pointee.countdown &-= 1
-    if local.pointee.countdown <= 0 { lookAtClock() }
-  }
-
-  @inline(never)
-  private func lookAtClock() {
-    local.pointee.countdown = tasksBetweenClockChecks
-    if monotonicNow() >= local.pointee.deadline { local.pointee.isSpent = true }
-  }
-
-  func callLowWater(_ bound: Bound) { bound.limit.onLowWater?() }
-
-  /// Appends to the worker's own run queue; on its own thread. False if it has to be shared.
-  @inline(__always)
-  func pushLocally(_ entry: Entry) -> Bool {
-    // The ring of a thread that is on its way out is emptied by others. While other priorities have work, all work is
-    // shared: a worker that had no entry of the priority whose turn it is would give its share away (rule Q9).
-    guard injections.0.looksEmpty, injections.2.looksEmpty, !custody.isLeaving, ring.push(entry) else { return false }
-    // One entry is run next by this worker itself; a second is worth a peer's waking up.
-    if wakePolicy.hasIdle, ring.count > 1 { wakePolicy.notify() }
-    return true
-  }
-
-  /// The phase of user code: runs entries until there are none or the round's time is over.
-  func runPhase() {
-    let begin = monotonicNow()
-    busySince.store(begin, ordering: .relaxed)
-    local.pointee.deadline = begin &+ queueBudget
-    local.pointee.isSpent = false
-    local.pointee.countdown = tasksBetweenClockChecks
-    while !local.pointee.isSpent, let (level, isContended) = chooseLevel() {
-      let used = isContended ? processorTime() : 0
-      var left = tasksBetweenClockChecks
-      while left > 0, !local.pointee.isSpent, runOne(level) { left -= 1 }
-      if custody.isLeaving { return }
-      if isContended { shares.charge(level, processorTime() &- used) }
-      if monotonicNow() >= local.pointee.deadline { return }
-    }
-  }
-
-  /// Runs one root entry of a priority, if there is one.
-  @inline(__always)
-  private func runOne(_ level: Int) -> Bool {
-    // The worker is at no queue: a former interruption has done its work.
-    if interruptWord.load(ordering: .relaxed) { interruptWord.store(false, ordering: .relaxed) }
-    guard custody.enter() else { return false }
-    var root = level == 1 ? roots.1 : level == 0 ? roots.0 : roots.2
-    var entry = Entry.empty
-    if level == 1 {
-      entry = nextOfDefaultPriority(&root)
-    } else {
-      entry = level == 0 ? injections.0.pop() : injections.2.pop()
-    }
-    custody.leave()
-    guard entry.kind != Entry.Kind.empty else { return false }
-    push(frame: root)
-    execute(entry)
-    popFrame()
-    return true
-  }
-
-  /// The three places of default priority take turns: the thread queue, the own run queue, the shared one.
-  @inline(__always)
-  private func nextOfDefaultPriority(_ root: inout Unmanaged<QueueCore>) -> Entry {
-    for _ in 0..<3 {
-      var entry = Entry.empty
-      switch local.pointee.turnOfPlace {
-      case 0:
-        local.pointee.turnOfPlace = 1
-        if ownQueue._withUnsafeGuaranteedRef({ $0.hasReady }) {
-          entry = ownQueue._withUnsafeGuaranteedRef { $0.pop(ref) }
-          if entry.kind != Entry.Kind.empty { root = .fromOpaque(ownQueue.toOpaque()) }
-        }
-      case 1:
-        local.pointee.turnOfPlace = 2
-        entry = ring.pop()
-      default:
-        local.pointee.turnOfPlace = 0
-        entry = injections.1.pop()
-      }
-      if entry.kind != Entry.Kind.empty { return entry }
-    }
-    return .empty
-  }
-
-  // MARK: Priorities (rule Q9)
-
-  @inline(__always)
-  private var hasDefaultWork: Bool {
-    ring.count > 0 || !injections.1.looksEmpty || ownQueue._withUnsafeGuaranteedRef { $0.hasReady }
-  }
-
-  /// The priority with work that has had the least of its share; nil if there is no work.
-  @inline(__always)
-  private func chooseLevel() -> (level: Int, isContended: Bool)? {
-    shares.choose(high: !injections.0.looksEmpty, normal: hasDefaultWork, low: !injections.2.looksEmpty)
-  }
-
-  /// Whether the worker's thread has freed its lease to run user code.
-  var isInUserCode: Bool { isStarted.load(ordering: .relaxed) && lease.isOwnerAway }
-
-  /// Whether this worker could run something now.
-  var hasWork: Bool { hasDefaultWork || !injections.0.looksEmpty || !injections.2.looksEmpty }
 }

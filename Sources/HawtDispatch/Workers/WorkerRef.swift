@@ -22,6 +22,14 @@ struct WorkerRef {
     self = ref
   }
 
+  /// Whether it serves the dispatcher of which these are the bits, in the process that made it.
+  @inline(__always)
+  func isAtHome(_ owner: UInt) -> Bool { use { $0.isAtHome(owner) } }
+
+  /// Whether `queue` is the innermost that runs on the worker.
+  @inline(__always)
+  func isRunning(_ queue: QueueCore) -> Bool { use { $0.isRunning(queue) } }
+
   @inline(__always)
   func use<Value>(_ body: (Worker) -> Value) -> Value { worker._withUnsafeGuaranteedRef(body) }
 

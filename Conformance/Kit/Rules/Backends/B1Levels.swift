@@ -11,7 +11,9 @@ extension Rule {
     checks: [
       Check("a level is reported by every wait, until it is drained", levelsAreRepeated),
       Check("each direction for itself", eachDirection),
+      Check("each change of interest, and nothing else, is what later waits go by", changesAreExact),
       Check("errors and hang-ups are both directions", endingsAreBothDirections),
+      Check("each cell of the readiness matrix is as this system defines it", cellsAreAsWanted),
     ])
 }
 
@@ -61,6 +63,29 @@ private func eachDirection(_ context: CheckContext) throws {
   }
 }
 
+private func changesAreExact(_ context: CheckContext) throws {
+  let raw = try RawBench(context)
+  let all: [Interest] = [.read, .write, [.read, .write], []]
+  for old in all where !old.isEmpty {
+    for between in all where between != old {
+      for new in all where new != between {
+        // Both directions are ready: what is reported is what the backend takes the interest to be.
+        let ends = try raw.ends()
+        ends.far.send([1])
+        let token = try raw.add(ends.near.number, old)
+        try raw.change(ends.near.number, token, to: between)
+        try raw.change(ends.near.number, token, to: new)
+        let found = try raw.wait()[token] ?? []
+        context.expect(found == new, "from \(old) to \(between) to \(new): a wait reported \(found)")
+        raw.remove(ends.near.number, token)
+        ends.near.close()
+        ends.far.close()
+        context.record("changes of interest", 2)
+      }
+    }
+  }
+}
+
 private func endingsAreBothDirections(_ context: CheckContext) throws {
   let bench = try context.bench()
   let raw = try RawBench(context)
@@ -69,7 +94,7 @@ private func endingsAreBothDirections(_ context: CheckContext) throws {
       let descriptor = try ending.make(bench)
       let token = try raw.add(descriptor.number, interest)
       for round in 1...3 {
-        let found = try raw.wait(round == 1 ? .untilReady : .now)[token]
+        let found = round == 1 ? try raw.awaitReport(of: token) : try raw.wait()[token]
         context.expect(
           found == interest,
           "\(ending.name), asked for \(interest): wait \(round) reported \(found.map { "\($0)" } ?? "nothing")")
@@ -77,5 +102,18 @@ private func endingsAreBothDirections(_ context: CheckContext) throws {
       raw.remove(descriptor.number, token)
       context.record("endings")
     }
+  }
+}
+
+private func cellsAreAsWanted(_ context: CheckContext) throws {
+  let rows = Set(DescriptorState.all.map(\.name))
+  for difference in context.subject.knownDifferences {
+    guard case .row(let state, _) = difference.place else { continue }
+    context.expect(rows.contains(state), "a difference is declared for '\(state)', which is no row of the matrix")
+    context.record("rows with a known difference")
+  }
+  for cell in try ReadinessMatrix.cells(on: context.subject) {
+    context.expect(cell.isAsWanted, "\(cell)")
+    context.record("cells of the readiness matrix")
   }
 }

@@ -29,7 +29,7 @@ private func emptyInterestIsSilent(_ context: CheckContext) throws {
           try raw.wait()[token] == nil, "\(ending.name) was reported although nothing was asked, round \(round)")
         try raw.change(descriptor.number, token, to: interest)
         context.expect(
-          try raw.wait(.untilReady)[token] == interest,
+          try raw.awaitReport(of: token) == interest,
           "\(ending.name) was not reported after an empty interest, round \(round)")
       }
       raw.remove(descriptor.number, token)

@@ -14,6 +14,7 @@ extension Rule {
     whereToLook: ["Sources/Polling/Poller/Poller+Changes.swift", "your backend's add(_:_:_:)"],
     checks: [
       Check("a backend refuses at once what cannot be registered, and is none the worse", addingIsEager),
+      Check("a backend forgets at once what is removed, and takes its number under another token", removingForgets),
       Check("changes are told with the next wait, and only what is different then", changingIsLazy),
       Check("removing is told at once, and what was noted is void", removingIsEager),
       Check("suspend and resume in a handler cost no call", pairsCostNothing),
@@ -41,6 +42,28 @@ private func addingIsEager(_ context: CheckContext) throws {
   let token = try raw.add(ends.near.number, .read)
   ends.far.send([1])
   context.expect(try raw.wait()[token] == .read, "after refusals, a good descriptor was not reported")
+}
+
+private func removingForgets(_ context: CheckContext) throws {
+  let raw = try RawBench(context)
+  for kind in Ends.Kind.allCases {
+    for interest: Interest in [.read, .write, [.read, .write]] {
+      let ends = try raw.ends(kind)
+      ends.far.send([1])
+      for round in 1...3 {
+        let token = try raw.add(ends.near.number, interest)
+        let told = try raw.backend.wait(.now)
+        context.expect(
+          told.map(\.token) == [token],
+          "\(kind.rawValue), asked for \(interest), registered \(round) times: told \(told.map(\.token)), not \(token)")
+        raw.remove(ends.near.number, token)
+        let left = try raw.backend.wait(.now)
+        context.expect(left.isEmpty, "what was removed is still told: \(left)")
+        context.record("removals")
+      }
+      ends.near.close()
+    }
+  }
 }
 
 private func changingIsLazy(_ context: CheckContext) throws {

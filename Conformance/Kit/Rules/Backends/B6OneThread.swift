@@ -10,9 +10,9 @@ extension Rule {
     why: "Backends need no locks, and libevent's has none; a second thread inside one is memory corruption.",
     whereToLook: ["Sources/HawtDispatch (lease)", "Sources/Polling/Poller/Poller.swift"],
     checks: [
-      Check("no two threads in one backend, whatever goes on", noTwoThreads),
-      Check("wakes from everywhere end one wait", wakesAreMerged),
       Check("a backend works under several threads in succession", threadsInSuccession),
+      Check("wakes from everywhere end one wait", wakesAreMerged),
+      Check("no two threads in one backend, whatever goes on", noTwoThreads),
     ])
 }
 

@@ -10,6 +10,7 @@ extension Rule {
       Check("suspended queues with sources and timers", suspendedQueues),
       Check("a handler that captures its own source", selfCapture),
       Check("drops from within the own handler", dropInHandler),
+      Check("queues that go while the tree around them is walked", queuesInAWalkedTree),
     ])
 }
 
@@ -173,4 +174,32 @@ private func dropInHandler(_ context: CheckContext) throws {
   }
   try context.eventually("sources dropped in their own handler are freed (\(freed.value))") { freed.value == rounds }
   context.record("drops in the own handler", rounds)
+}
+
+/// A queue may go at any moment of a retarget that walks over it and over its neighbours.
+private func queuesInAWalkedTree(_ context: CheckContext) throws {
+  let dispatcher = try context.makeDispatcher(workers: 3)
+  let parent = dispatcher.makeSerialQueue(label: "parent")
+  let threads = dispatcher.threadQueues
+  let rounds = context.scaled(30_000, minimum: 3_000)
+  let made = Tally()
+  let ran = Tally()
+  let maker = Thread {
+    for _ in 0..<rounds {
+      // Gone as soon as its task has run, on whatever worker.
+      let queue = try? dispatcher.makeSerialQueue(label: "short-lived", target: parent)
+      queue?.async { ran.add() }
+      made.add()
+    }
+  }
+  var retargets = 0
+  while made.value < rounds {
+    try parent.setTarget(retargets % 4 == 3 ? dispatcher.global() : threads[retargets % 4])
+    retargets += 1
+  }
+  maker.join()
+  try context.drain(parent)
+  context.expect(ran.value == rounds, "\(ran.value) of \(rounds) tasks of queues that were dropped ran")
+  context.record("queues gone", ran.value)
+  context.record("retargets meanwhile", retargets)
 }

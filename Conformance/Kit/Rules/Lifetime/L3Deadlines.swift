@@ -28,6 +28,39 @@ func stuckThreadIsNamed(_ context: CheckContext) throws {
   context.record("stuck threads named and left behind", report.stuckThreads.count)
 }
 
+/// The same in a serial queue, which a restart gives another thread: what was reported as discarded must not run then.
+func stuckQueueIsDiscarded(_ context: CheckContext) throws {
+  for kind in QueueKind.serial {
+    let dispatcher = try context.makeDispatcher(workers: 2)
+    let queue = try kind.makeSerial(dispatcher, "stuck")
+    let gate = try context.hold(queue)
+    let ran = Tally()
+    let freed = Tally()
+    let waiting = 40
+    for _ in 0..<waiting {
+      let token = Token { freed.add() }
+      queue.async {
+        token.touch()
+        ran.add()
+      }
+    }
+    let report = dispatcher.shutdownAndWait(deadline: .milliseconds(50))
+    context.expect(report.stuckThreads.count == 1, "one thread is stuck, the report names \(report.stuckThreads)")
+    context.expect(
+      report.discardedTasks == waiting, "\(waiting) tasks waited, \(report.discardedTasks) are reported as discarded")
+    try dispatcher.restart()
+    let later = context.latch()
+    context.expect(queue.async { later.signal() }.isAccepted, "after a restart, a stuck queue refused a task")
+    gate.open()
+    try later.wait(for: "a task that was submitted after the restart, on \(kind)")
+    context.expect(ran.value == 0, "\(ran.value) tasks ran that had been reported as discarded")
+    try context.eventually("what \(waiting) discarded tasks captured is released (\(freed.value))") {
+      freed.value == waiting
+    }
+    context.record("tasks discarded behind a stuck one", waiting)
+  }
+}
+
 /// Suspended, posting for ever, ready for ever: nothing keeps a shutdown from ending, and the count is exact.
 func discardedAtDeadline(_ context: CheckContext) throws {
   for kind in QueueKind.serial {

@@ -11,6 +11,7 @@ extension Rule {
       Check("every submission that races a shutdown is run or refused", everySubmissionAccounted),
       Check("registrations out, threads joined", nothingIsLeft),
       Check("a stuck thread is named and left behind", stuckThreadIsNamed),
+      Check("what waits behind a stuck task is discarded, and does not run after a restart", stuckQueueIsDiscarded),
       Check("what can never run is discarded at the deadline and counted", discardedAtDeadline),
       Check("from a worker, twice, and concurrently", fromAnywhere),
       Check("a caller of sync is never left waiting", syncIsAnswered),

@@ -48,18 +48,28 @@ private func pinnedUnderLoad(_ context: CheckContext) throws {
 private func notTakenFromStuck(_ context: CheckContext) throws {
   let dispatcher = try context.makeDispatcher(workers: 3)
   let threads = try WorkerThreads(dispatcher, context)
-  let queue = try dispatcher.makeSerialQueue(label: "pinned", target: dispatcher.threadQueues[1])
+  let thread = dispatcher.threadQueues[1]
+  let queue = try dispatcher.makeSerialQueue(label: "pinned", target: thread)
   let nested = try dispatcher.makeSerialQueue(label: "nested", target: queue)
-  let gate = try context.hold(dispatcher.threadQueues[1])
   let count = 300
   let done = context.latch(3 * count)
-  for _ in 0..<count {
-    for target in [queue, nested, dispatcher.threadQueues[1]] as [any Queue] {
+  let submit: @Sendable () -> Void = {
+    for target in [queue, nested, thread] as [any Queue] {
       target.async {
         context.expect(threads.current == 1, "a task pinned to a stuck worker ran on another thread")
         done.signal()
       }
     }
+  }
+  // Half are submitted by the worker itself before it gets stuck, which leaves them where its peers might look.
+  let gate = context.gate()
+  thread.async {
+    for _ in 0..<count / 2 { submit() }
+    gate.pass()
+  }
+  try gate.waitForArrivals()
+  for _ in 0..<count / 2 {
+    submit()
     // What idle peers look for when they steal.
     dispatcher.global().async {}
   }

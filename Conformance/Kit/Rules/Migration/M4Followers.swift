@@ -91,7 +91,7 @@ private func follow(_ context: CheckContext, depth: Int, moving: Int) throws {
     let worker = step % 3
     // Armed at the old place, due at the new one.
     let fired = context.recorder(of: Int?.self)
-    for delay in [20, 25, 30] {
+    for delay in [10, 12, 14] {
       tree[depth].asyncAfter(.milliseconds(delay)) { fired.append(threads.current) }
     }
     try context.move(tree[moving], to: dispatcher.threadQueues[worker])

@@ -7,6 +7,7 @@ extension Rule {
     whereToLook: [QueueFiles.serial, "QueueLimit", "the depth counter"],
     checks: [
       Check("depth counts what waits, not what runs", depthIsExact),
+      Check("depth is never too high, however often it is read meanwhile", depthIsNeverTooHigh),
       Check("the limit refuses tasks and items, never timers or events", limitHolds),
       Check("low water is told once after each spell of refusals", lowWaterOnce),
       Check("producers that wait for low water all get through", producersUnderPressure),
@@ -36,6 +37,31 @@ private func depthIsExact(_ context: CheckContext) throws {
   context.expect(dispatcher.global(.high).depth == 0, "another global queue's depth is not 0")
   gate.open()
   try context.eventually("an idle global queue's depth is 0") { dispatcher.global(.low).depth == 0 }
+}
+
+/// One task waits at a time, while another thread reads the depth without a pause: a reading that is put together from two
+/// moments would count what has come and gone between them.
+private func depthIsNeverTooHigh(_ context: CheckContext) throws {
+  for kind in QueueKind.allCases {
+    let dispatcher = try context.makeDispatcher(workers: 2)
+    let queue = try kind.make(dispatcher, "read")
+    let left = Tally(context.scaled(1_000_000, minimum: 100_000))
+    @Sendable func again() {
+      if left.add(-1) > 0 { queue.async { again() } }
+    }
+    queue.async { again() }
+    var deepest = 0
+    var readings = 0
+    let start = Moment.now
+    while left.value > 0, deepest <= 1, start.elapsed < context.patience {
+      for _ in 0..<1_000 { deepest = max(deepest, queue.depth) }
+      readings += 1_000
+    }
+    left.set(0)
+    context.expect(deepest <= 1, "\(kind): one task waits at a time, the depth said \(deepest)")
+    context.record("depths read while tasks ran", readings)
+    try context.drain(queue)
+  }
 }
 
 private func limitHolds(_ context: CheckContext) throws {

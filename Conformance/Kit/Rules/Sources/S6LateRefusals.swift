@@ -16,7 +16,7 @@ func refusalAfterMigration(_ context: CheckContext) throws {
     let places = context.recorder(of: Bool.self)
     let cancelled = context.latch()
     let received = context.recorder(of: Received.self)
-    let source = bench.source(bad, on: target) { _ in context.fail("a closed descriptor was told ready") }
+    let source = bench.source(bad, on: target) { _ in context.noteClosedTold() }
     source.setErrorHandler { error in
       places.append(target.isExecuting && threads[1].isExecuting)
       errors.append(error)
@@ -51,7 +51,7 @@ func refusalWithoutHandler(_ context: CheckContext) throws {
   let queue = try bench.dispatcher.makeSerialQueue(label: "moves", target: threads[0])
   let bad = try bench.highEnd()
   let cancelled = context.latch()
-  let source = bench.source(bad, on: queue) { _ in context.fail("a closed descriptor was told ready") }
+  let source = bench.source(bad, on: queue) { _ in context.noteClosedTold() }
   source.setCancelHandler { cancelled.signal() }
   try source.activate()
   bad.close()
@@ -111,6 +111,14 @@ func limitOfTheSystem(_ context: CheckContext) throws {
   try bench.settle(queue)
   context.expect(errors.count == 1, "the refusal was told \(errors.count) times")
   context.record("refusals at a limit", 2)
+}
+
+extension CheckContext {
+  /// Only a backend that declares it may tell of a closed descriptor, until the migration takes it away from there.
+  fileprivate func noteClosedTold() {
+    guard subject.difference(inCheck: closedIsSilent, of: "B8") == nil else { return }
+    fail("a closed descriptor was told ready")
+  }
 }
 
 extension Bench {

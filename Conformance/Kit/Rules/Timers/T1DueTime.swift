@@ -18,6 +18,7 @@ extension Rule {
       Check("the same order across retargets", orderAcrossRetargets),
       Check("delays of zero and less are due at once", dueAtOnce),
       Check("delays of 292 years and more wait", farDelays),
+      Check("with leeway, timers share wake-ups and keep their order", sharedWakeUps),
     ])
 }
 
@@ -231,4 +232,46 @@ private func farDelays(_ context: CheckContext) throws {
     }
   }
   bench.expectCalm("after far delays")
+}
+
+/// What is due at 100 different times, and may be late by more than all of them, needs a wake-up or two.
+private func sharedWakeUps(_ context: CheckContext) throws {
+  let bench = try context.bench(workers: 1)
+  let queues = (0..<10).map { bench.dispatcher.makeSerialQueue(label: "lax \($0)") }
+  let count = 100
+  let leeway = Duration.milliseconds(200)
+  var random = context.random()
+  // In no order, over queues that share the worker.
+  let delays = (0..<count).map { Duration.milliseconds(5) + .microseconds(300 * $0) }.shuffled(using: &random)
+  for clock in TimerClock.allCases {
+    let told = context.recorder(of: Int.self)
+    // Each one is due between two readings of the clock, plus its delay.
+    let dues = Shared<[ClosedRange<Int64>]>([])
+    let armed = context.latch()
+    bench.dispatcher.global().async {
+      for (index, delay) in delays.enumerated() {
+        let earliest = clock.now.nanoseconds + delay.inNanoseconds
+        queues[index % queues.count].asyncAfter(delay, clock: clock, leeway: leeway) {
+          if clock.now.nanoseconds < earliest { context.fail("a timer with leeway ran early") }
+          told.append(index)
+        }
+        dues.with { $0.append(earliest...clock.now.nanoseconds + delay.inNanoseconds) }
+      }
+      armed.signal()
+    }
+    try armed.wait(for: "the timers' arming")
+    let before = bench.waits
+    let all = try told.wait(forCount: count, of: "timers with leeway")
+    let used = bench.waits - before
+    context.expect(used <= count / 4, "\(clock): \(count) timers with leeway took \(used) waits")
+    let windows = dues.with { $0 }
+    for queue in queues.indices {
+      let order = all.filter { $0 % queues.count == queue }
+      for (former, latter) in zip(order, order.dropFirst()) {
+        context.expect(
+          windows[former].lowerBound <= windows[latter].upperBound, "\(clock): timers with leeway ran out of order")
+      }
+    }
+    context.record("timers that shared wake-ups", count)
+  }
 }

@@ -46,7 +46,7 @@ private func beatsKeepPhase(_ context: CheckContext) throws {
       let earliest = clock.now.nanoseconds + 2_000_000
       source.schedule(after: .milliseconds(2), repeating: .nanoseconds(interval))
       let latest = clock.now.nanoseconds + 2_000_000
-      try context.eventually("25 beats on \(target.name), \(clock)", { total.value >= 25 })
+      try context.eventually("15 beats on \(target.name), \(clock)", { total.value >= 15 })
       source.cancel()
       try bench.settle(target.queue)
       var beats: Int64 = 0
@@ -57,12 +57,7 @@ private func beatsKeepPhase(_ context: CheckContext) throws {
           beat.at >= due, "on \(target.name), beat \(beats) came \(due - beat.at) ns before its time: phase is lost")
         context.expect(beat.beats >= 1, "a delivery stood for \(beat.beats) beats")
       }
-      // With phase kept, as many beats have come as fit, but for what is still on its way.
-      if let last = seen.all.last {
-        let fitting = (last.at - latest) / interval + 1
-        context.expect(
-          beats >= fitting - 1, "on \(target.name), \(beats) beats came where \(fitting) were due: phase is lost")
-      }
+      expectPhaseKept(seen.all, firstBy: latest, interval, context, "on \(target.name)")
       context.record("beats", Int(beats))
     }
   }
@@ -79,22 +74,32 @@ private func lateBeatsKeepPhase(_ context: CheckContext) throws {
     let total = Tally()
     let source = bench.dispatcher.makeTimerSource(target: target.queue) { event in
       seen.append(Beat(beats: event.beats, at: TimerClock.continuous.now.nanoseconds))
-      if total.add(event.beats) < 14 { thread.asyncAfter(.milliseconds(9)) { spin(.milliseconds(7)) } }
+      if total.add(event.beats) < 10 { thread.asyncAfter(.milliseconds(9)) { spin(.milliseconds(7)) } }
     }
     try source.activate()
     source.schedule(after: .nanoseconds(interval), repeating: .nanoseconds(interval))
     let latest = TimerClock.continuous.now.nanoseconds + interval
-    try context.eventually("14 beats on \(target.name)", { total.value >= 14 })
+    try context.eventually("10 beats on \(target.name)", { total.value >= 10 })
     source.cancel()
     try bench.settle(target.queue)
-    let all = seen.all
-    let beats = Int64(all.reduce(0) { $0 + $1.beats })
-    let fitting = ((all.last?.at ?? latest) - latest) / interval + 1
-    context.expect(
-      beats >= fitting - 1,
-      "on \(target.name), \(beats) beats came where \(fitting) were due: phase is lost when they are late")
-    context.record("beats, half of them late", Int(beats))
+    expectPhaseKept(seen.all, firstBy: latest, interval, context, "late, on \(target.name)")
+    context.record("beats, half of them late", total.value)
   }
+}
+
+/// With phase kept, a delivery counts every beat that was due when it was told. One handler may read the clock long after
+/// that, on a machine that is busy; of the last five, hardly all do, by more than a beat. A lost phase adds up.
+private func expectPhaseKept(
+  _ deliveries: [Beat], firstBy first: Int64, _ interval: Int64, _ context: CheckContext, _ circumstances: String
+) {
+  var beats: Int64 = 0
+  let uncounted = deliveries.map { delivery in
+    beats += Int64(delivery.beats)
+    return (delivery.at - first) / interval + 1 - beats
+  }
+  let least = uncounted.suffix(5).min() ?? 0
+  context.expect(
+    least <= 1, "\(circumstances), at least \(least) of \(beats + least) beats were not told: phase is lost")
 }
 
 private func missedBeats(_ context: CheckContext) throws {

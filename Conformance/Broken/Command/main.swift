@@ -1,0 +1,4 @@
+import BrokenBackends
+import HawtConformanceCommand
+
+ConformanceMain.run(([.control] + BrokenSubject.all).map(\.subject))

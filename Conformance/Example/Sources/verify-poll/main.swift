@@ -1,0 +1,5 @@
+import HawtConformance
+import HawtConformanceCommand
+import PollBackend
+
+ConformanceMain.run([Subject(PollBackend.self, knownDifferences: KnownDifference.ofPoll)])

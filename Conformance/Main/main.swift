@@ -1,0 +1,4 @@
+import HawtConformance
+import HawtConformanceCommand
+
+ConformanceMain.run(Subject.builtIn)

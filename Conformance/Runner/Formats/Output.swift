@@ -1,0 +1,18 @@
+import Glibc
+
+/// Where lines go: standard output, or what a test looks at.
+struct Output {
+  private let take: (String) -> Void
+
+  init(_ take: @escaping (String) -> Void) { self.take = take }
+
+  /// Each line is out before what follows may crash.
+  static var standard: Output {
+    Output { line in
+      Swift.print(line)
+      fflush(nil)
+    }
+  }
+
+  func print(_ line: String) { take(line) }
+}

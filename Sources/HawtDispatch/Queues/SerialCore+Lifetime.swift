@@ -1,0 +1,117 @@
+internal import Synchronization
+
+/// A serial queue's references, and its part in a shutdown.
+extension SerialCore {
+  // MARK: References
+
+  /// The last reference may go under a worker's lease, where no user code must run: what users gave goes in a task.
+  func letGoOfUserValues() {
+    let specifics = existingExtras?.takeSpecifics() ?? [:]
+    guard bound != nil || !specifics.isEmpty, !dispatcher.isStopped else { return }
+    let global = dispatcher.globals[Priority.default.rawValue]
+    global.enqueue(Entry(UserValues(specifics, bound)), worker: WorkerRef(of: dispatcher))
+  }
+
+  func addHandle() {
+    // The first one after the last had gone waits for `dropHandle`, which may be at work: what its holder suspends now
+    // counts.
+    if handles.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue == 0 { dispatcher.topology.lock.withLock {} }
+  }
+
+  /// A public reference went. With the last one, a suspension counts no longer (rule Q6).
+  func dropHandle() {
+    // Acquires and releases, as the last drop must come after what the other holders did.
+    guard handles.wrappingSubtract(1, ordering: .sequentiallyConsistent).newValue == 0 else { return }
+    guard SerialState(state.load(ordering: .acquiring)).isSuspended else { return }
+    let due = dispatcher.topology.lock.withLock { () -> UInt32? in
+      // A task of the queue may have made another reference meanwhile.
+      handles.load(ordering: .sequentiallyConsistent) == 0 ? endSuspension() : nil
+    }
+    if let due { pushToTarget(epoch: due, WorkerRef(of: dispatcher)) }
+  }
+
+  /// - Returns: the epoch of the entry that is due, if one is.
+  private func endSuspension() -> UInt32? {
+    var seen = state.load(ordering: .relaxed)
+    while true {
+      let was = SerialState(seen)
+      guard was.isSuspended else { return nil }
+      let pushes = was.has(SerialState.scheduled) && !was.has(SerialState.running)
+      var next = seen & ~(SerialState.suspendLimit * SerialState.suspendUnit)
+      if pushes { next &+= SerialState.epochUnit }
+      let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
+      if done { return pushes ? SerialState(next).epoch : nil }
+      seen = now
+    }
+  }
+
+  var snapshot: QueueState {
+    let now = SerialState(state.load(ordering: .relaxed))
+    if now.has(SerialState.running) { return .running }
+    if now.isSuspended { return .suspended(count: Int(now.suspendCount)) }
+    return now.has(SerialState.scheduled) ? .scheduled : .idle
+  }
+
+  // MARK: Shutdown
+
+  func close() { list.close() }
+
+  func reopen() {
+    list.reopen()
+    // What a shutdown discarded brought the queue down to low water.
+    if let bound, bound.takeOwedCall() { enqueue(Entry(bound.lowWaterCall), worker: nil) }
+  }
+
+  var isDrained: Bool { list.isEmpty && state.load(ordering: .sequentiallyConsistent) & SerialState.running == 0 }
+
+  /// Takes every entry out, without running it. The dispatcher has no worker left that could run the queue, but perhaps
+  /// one that was abandoned in a task of this queue: that one discards them when it leaves, and they count now.
+  /// - Returns: how many the abandoned thread will discard.
+  func takeAll(into entries: inout [Entry]) -> Int {
+    if let doomed = leaveToRunner() { return doomed }
+    while true {
+      let entry = list.pop(worker: nil)
+      if entry.kind == Entry.Kind.empty { break }
+      if entry.isCounted { bound?.discarded() }
+      entries.append(entry)
+    }
+    _ = list.settle(worker: nil)
+    // Entries of this queue may stand in targets that were discarded: the next submission schedules afresh.
+    var seen = state.load(ordering: .relaxed)
+    while true {
+      let next = (seen & ~(SerialState.scheduled | SerialState.poked)) &+ SerialState.epochUnit
+      let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
+      if done { break }
+      seen = now
+    }
+    // An entry that came after the last pop found the queue scheduled still, and relied on that.
+    if list.hasReady() { ensureScheduled(nil) }
+    return 0
+  }
+
+  /// If a runner is at the queue, tells it to discard what waits now.
+  /// - Returns: how many entries that is; nil if there is no runner.
+  private func leaveToRunner() -> Int? {
+    var seen = state.load(ordering: .sequentiallyConsistent)
+    while seen & SerialState.running != 0 {
+      let doomed = list.depth
+      extras.doomed.store(doomed, ordering: .relaxed)
+      // Releases the number. Decided by one operation: the runner leaves before it, and discards nothing, or after it.
+      let flag = doomed > 0 ? SerialState.doomed : 0
+      let (done, now) = state.compareExchange(
+        expected: seen, desired: seen | flag, ordering: .sequentiallyConsistent)
+      if done { return doomed }
+      seen = now
+    }
+    return nil
+  }
+
+  /// The thread that was abandoned in a task of this queue is still its consumer.
+  func discardDoomed() {
+    for _ in 0..<extras.doomed.exchange(0, ordering: .relaxed) {
+      let entry = list.pop(worker: nil)
+      if entry.isCounted { bound?.discarded() }
+      _ = entry.discard()
+    }
+  }
+}

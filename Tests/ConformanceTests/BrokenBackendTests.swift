@@ -1,0 +1,56 @@
+import BrokenBackends
+import Foundation
+import HawtConformance
+import Testing
+
+/// A check that cannot fail proves nothing: each backend that is wrong on purpose must be found out by the rule that is
+/// named for its flaw, and the same wrapper without a flaw by none.
+///
+/// Each runs in a process of its own, which may crash, hang and leak as it likes.
+@Suite(.serialized) struct BrokenBackendTests {
+  private struct Outcome {
+    let code: Int32
+    let text: String
+  }
+
+  /// Runs the command for broken backends, which lies beside the test bundle.
+  private static func verify(_ broken: BrokenSubject, patience: Int) throws -> Outcome {
+    let here = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    let process = Foundation.Process()
+    process.executableURL = URL(filePath: here).deletingLastPathComponent().appending(path: "hawt-conformance-broken")
+    process.arguments = [
+      "--backend", broken.subject.name, "--rule", broken.rule, "--patience", "\(patience)", "--fail-fast",
+    ]
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    return Outcome(code: process.terminationStatus, text: text)
+  }
+
+  @Test(arguments: BrokenSubject.all) func isCaught(_ broken: BrokenSubject) throws {
+    let outcome = try Self.verify(broken, patience: 2)
+    #expect(outcome.code == 1, "\(broken) survived \(broken.rule):\n\(outcome.text)")
+    let hasFailed = outcome.text.split(separator: "\n").contains {
+      $0.hasPrefix(broken.rule + " ") && $0.contains("FAILED")
+    }
+    #expect(hasFailed, "\(broken) was not caught by \(broken.rule):\n\(outcome.text)")
+  }
+
+  @Test func theSameWithoutAFlawKeepsEveryRuleThatTheyBreak() throws {
+    let outcome = try Self.verify(.control, patience: 60)
+    #expect(outcome.code == 0, "\(outcome.text)")
+    let rules = Set(BrokenSubject.all.map(\.rule))
+    #expect(rules.isSubset(of: Set(BrokenSubject.control.rule.split(separator: ",").map(String.init))))
+    for rule in rules {
+      #expect(outcome.text.contains("\n\(rule) "), "the control did not look at \(rule)")
+    }
+  }
+
+  @Test func thereAreManyAndEachIsNamedOnce() {
+    #expect(BrokenSubject.all.count >= 10)
+    #expect(Set(BrokenSubject.all.map(\.subject.name)).count == BrokenSubject.all.count)
+  }
+}

@@ -1,0 +1,50 @@
+import Glibc
+import HawtDispatch
+
+/// A backend over `poll(2)` with one fault: a direction that was disarmed is never armed again.
+struct ForgetfulBackend: PollingBackend, ~Copyable {
+  private var registrations: [CInt: (token: Token, interest: Interest)] = [:]
+
+  static var identity: BackendIdentity { BackendIdentity("forgetful") }
+
+  init() throws(BackendError) {}
+
+  mutating func add(_ descriptor: CInt, _ token: Token, _ interest: Interest) throws(BackendError) {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw BackendError(.add, descriptor: descriptor, code: errno) }
+    guard ![S_IFREG, S_IFDIR, S_IFCHR].contains(status.st_mode & S_IFMT) else {
+      throw BackendError(.add, descriptor: descriptor, code: EPERM)
+    }
+    registrations[descriptor] = (token, interest)
+  }
+
+  mutating func change(
+    _ descriptor: CInt, _ token: Token, from old: Interest, to new: Interest
+  ) throws(BackendError) {
+    // The fault: what comes anew is cut out.
+    registrations[descriptor]?.interest = old.intersection(new)
+  }
+
+  mutating func remove(_ descriptor: CInt, _ token: Token, from interest: Interest) {
+    registrations[descriptor] = nil
+  }
+
+  mutating func wait(_ mode: WaitMode, into ready: inout ReadyBuffer) throws(BackendError) {
+    var polled = registrations.filter { !$0.value.interest.isEmpty }.map { descriptor, registration in
+      let read = registration.interest.contains(.read) ? POLLIN : 0
+      let write = registration.interest.contains(.write) ? POLLOUT : 0
+      return pollfd(fd: descriptor, events: Int16(read | write), revents: 0)
+    }
+    while poll(&polled, nfds_t(polled.count), mode == .now ? 0 : -1) < 0 {
+      guard errno == EINTR else { throw BackendError(.wait, code: errno) }
+    }
+    for entry in polled where entry.revents != 0 && ready.remaining > 0 {
+      guard let registration = registrations[entry.fd] else { continue }
+      let events = CInt(entry.revents)
+      var found: Interest = events & (POLLERR | POLLHUP) != 0 ? [.read, .write] : []
+      if events & POLLIN != 0 { found.insert(.read) }
+      if events & POLLOUT != 0 { found.insert(.write) }
+      ready.append(registration.token, found.intersection(registration.interest))
+    }
+  }
+}

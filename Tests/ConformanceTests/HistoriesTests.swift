@@ -1,0 +1,86 @@
+import Testing
+
+@testable import HawtConformance
+
+/// Real histories, and what is done with those that are wrong.
+@Suite(.serialized) struct HistoriesTests {
+  @Test(arguments: [HistoryOptions.Choice.lockstep, .racing])
+  func backendsAndModelAgree(_ choice: HistoryOptions.Choice) throws {
+    let options = HistoryOptions(count: 60, choice: choice, patience: .seconds(60))
+    let report = try compareHistories(on: Subject.builtIn, options: options)
+    #expect(report.finding == nil, "seed \(options.seed): \(report.finding.map { "\($0)" } ?? "")")
+    #expect(report.histories == 60 && report.events > 60 * 20)
+    #expect(choice == .racing || report.linesCompared > 60 * 10)
+  }
+
+  @Test func theSameSeedPrintsTheSameTrace() throws {
+    func trace() throws -> [String] {
+      var lines: [String] = []
+      let options = HistoryOptions(seed: 4_711, count: 40, choice: .lockstep, patience: .seconds(60))
+      _ = try compareHistories(on: Subject.builtIn, options: options, trace: { lines.append($0) })
+      return lines
+    }
+    let first = try trace()
+    #expect(first == (try trace()))
+    #expect(first.count > 500)
+  }
+
+  @Test func theWholeVocabularyIsUsed() {
+    var used: Set<Substring> = []
+    for seed in 1...300 {
+      for pace in HistoryPace.allCases {
+        for step in History(pace, seed: UInt64(seed)).steps {
+          used.formUnion("\(step.operation)".split(separator: " "))
+        }
+      }
+    }
+    let verbs: [Substring] = [
+      "submit", "delay", "timer", "suspend", "resume", "retarget", "open", "read", "watch", "gather", "activate",
+      "move", "let", "cancel", "write", "half-close", "hang", "reset", "close", "reuse", "merge", "busy", "throw",
+      "shut",
+      "restart", "meet",
+    ]
+    #expect(verbs.filter { !used.contains($0) } == [])
+  }
+
+  @Test func aNameStandsForItsHistory() throws {
+    let whole = History(.racing, seed: 77)
+    #expect(History(named: whole.name)?.steps == whole.steps)
+    let part = whole.keeping([0, 2, 5])
+    #expect(part.name == "racing/77/0,2,5")
+    #expect(History(named: part.name)?.steps == part.steps)
+    for wrong in ["", "racing", "racing/x", "fast/1", "racing/1/a", "racing/1/2/3"] {
+      #expect(History(named: wrong) == nil, "\(wrong)")
+    }
+  }
+
+  @Test func aWrongHistoryIsShortenedToWhatMatters() throws {
+    let whole = History(.lockstep, seed: 5)
+    let needed: Set<Int> = [whole.steps[2].number, whole.steps[whole.length - 3].number]
+    let finding = HistoryFinding(kind: .differs, reason: "two steps", history: whole)
+    var plays = 0
+    let least = shortest(finding) { part in
+      plays += 1
+      let isWrong = needed.isSubset(of: part.steps.map(\.number))
+      return isWrong ? HistoryFinding(kind: .differs, reason: "two steps", history: part) : nil
+    }
+    #expect(Set(least.history.steps.map(\.number)) == needed)
+    #expect(plays < whole.length * 4)
+    #expect("\(least)".contains("--replay \(least.history.name)"))
+  }
+
+  /// From the seed to the few steps that matter, and back from their name.
+  @Test func aBackendThatDiffersIsFoundAndTheHistoryShortened() throws {
+    let subjects = [Subject.builtIn[0], Subject(ForgetfulBackend.self)]
+    let options = HistoryOptions(seed: 1, count: 200, choice: .lockstep, patience: .seconds(2))
+    let report = try compareHistories(on: subjects, options: options)
+    let finding = try #require(report.finding, "200 histories showed nothing")
+    #expect(finding.kind == .differs)
+    #expect(finding.reason.contains("forgetful: rejected, S1"), "\(finding)")
+    #expect(finding.history.steps.count <= 8, "\(finding)")
+    let again = try replayHistory(named: finding.history.name, on: subjects, options: options)
+    #expect(again?.finding?.kind == .differs)
+    let alone = try replayHistory(named: finding.history.name, on: [subjects[0]], options: options)
+    #expect(alone?.histories == 1 && alone?.finding == nil)
+  }
+}
