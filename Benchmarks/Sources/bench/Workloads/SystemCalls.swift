@@ -11,7 +11,7 @@ struct SystemCalls {
   private static let tracer = "/usr/bin/strace"
   /// Fewer would let what happens now and then weigh too much.
   private static let fewestEchoes: Double = 1000
-  /// Long enough for so many, traced, on a busy machine.
+  /// Long enough for so many, traced and on a busy machine.
   private static let seconds: Double = 2
 
   /// On a busy machine fewer requests are ready at a wait, which says nothing about the server: the best of some tries.
@@ -24,7 +24,7 @@ struct SystemCalls {
     return best
   }
 
-  private static let attempts = 3
+  private static let attempts = 5
 
   private static func countOnce(_ server: EchoServer, _ load: EchoLoad) throws -> SystemCalls {
     var load = load
