@@ -21,3 +21,11 @@ void bench_no_delay(int descriptor) {
   int on = 1;
   if (setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0) bench_fail("setting TCP_NODELAY");
 }
+
+int bench_quiet_socket(void) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
+    bench_fail("making a pair of sockets (raise the descriptor limit?)");
+  }
+  return ends[0];
+}

@@ -98,9 +98,9 @@ void bench_serve_commands(double (*obey)(const char *command)) {
   pthread_detach(thread);
 }
 
-int bench_quiet_descriptor(void) {
+int bench_event_descriptor(void) {
   int descriptor = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (descriptor < 0) bench_fail("making an eventfd (raise the descriptor limit?)");
+  if (descriptor < 0) bench_fail("making an eventfd");
   return descriptor;
 }
 

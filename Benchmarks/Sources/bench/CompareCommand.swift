@@ -30,11 +30,16 @@ struct CompareCommand: ParsableCommand {
     let effort = Effort(isQuick: quick)
     var sampler = Sampler(quick: quick)
     var cells: [Cell] = []
-    for workload in Self.workloads where only == nil || workload.name == only {
+    for workload in Self.workloads where isWanted(workload) {
       cells += try workload.measure(&sampler, effort)
     }
     print()
     if sampler.disturbed > 0 { print("\(sampler.disturbed) samples were disturbed by other load in every attempt") }
     for cell in cells { print(cell.line) }
+  }
+
+  private func isWanted(_ workload: any Workload.Type) -> Bool {
+    if let only { return workload.name == only }
+    return workload.hasGoals || !quick
   }
 }

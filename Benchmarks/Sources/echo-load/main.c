@@ -4,7 +4,8 @@
 //
 //   echo-load --port P [--connections 50] [--idle 0] [--flood 0] [--warm-up 0.3] [--seconds 1]
 //
-// Idle connections exchange one message at first; they and the active ones are opened in turn. Flooding ones send as fast as the server takes it, and read what comes.
+// Idle connections exchange one message at first; they and the active ones are opened in turn. Flooding ones send as fast
+// as the server takes it, and read what comes.
 #include "CSupport.h"
 
 #include <arpa/inet.h>

@@ -7,7 +7,7 @@ import Support
 final class Event: Operation, @unchecked Sendable {
   // Sound as Sendable: `source` is set before the descriptor is ready for the first time.
   private let countdown = Countdown()
-  private let descriptor = bench_quiet_descriptor()
+  private let descriptor = bench_event_descriptor()
   private var source: ReadinessSource!
 
   init(_ dispatcher: Dispatcher, _ queue: SerialQueue) throws {
@@ -86,7 +86,7 @@ final class Retarget: Operation {
     self.queue = queue
     workers = dispatcher.threadQueues
     try queue.setTarget(workers[0])
-    source = dispatcher.makeReadSource(bench_quiet_descriptor(), target: queue) { _ in }
+    source = dispatcher.makeReadSource(bench_quiet_socket(), target: queue) { _ in }
     try source.activate()
     let arrived = arrived
     item = WorkItem { arrived.signal() }

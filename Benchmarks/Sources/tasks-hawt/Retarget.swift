@@ -9,7 +9,7 @@ func retarget() -> Int {
   let count = Int(number("sources", 1))
   let moves = max(200, 20_000 / count)
   let workers = dispatcher.threadQueues
-  let events = (0..<count).map { _ in bench_quiet_descriptor() }
+  let events = (0..<count).map { _ in bench_quiet_socket() }
   let queue = dispatcher.makeSerialQueue(label: "moving")
   let gate = Gate()
   var inCalls: UInt64 = 0

@@ -43,8 +43,11 @@ void bench_no_delay(int descriptor);
 /// Any other line goes to `obey`, if there is one, whose answer is sent back.
 void bench_serve_commands(double (*obey)(const char *command));
 
-/// A descriptor that can be watched and is never ready to be read.
-int bench_quiet_descriptor(void);
+/// A socket that can be watched and is never ready to be read. Its peer stays open.
+int bench_quiet_socket(void);
+
+/// A descriptor that is ready to be read once 8 bytes were written to it, until they are read.
+int bench_event_descriptor(void);
 
 /// Lets the process, and what it starts, have as many descriptors as it may; returns how many.
 int bench_raise_descriptor_limit(void);

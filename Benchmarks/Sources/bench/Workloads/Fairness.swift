@@ -1,6 +1,7 @@
 /// How those fare who ask for little, beside those who ask for much. No goal compares them: the table tells.
 enum Fairness: Workload {
   static let name = "F"
+  static let hasGoals = false
   private static let keys = ["requests-per-second", "p50-us", "p99-us", "p99.9-us"]
 
   static func measure(_ sampler: inout Sampler, _ effort: Effort) throws -> [Cell] {

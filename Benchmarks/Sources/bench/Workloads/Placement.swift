@@ -3,6 +3,7 @@
 /// one worker.
 enum Placement: Workload {
   static let name = "P"
+  static let hasGoals = false
   private static let workMicroseconds = 50
 
   static func measure(_ sampler: inout Sampler, _ effort: Effort) throws -> [Cell] {

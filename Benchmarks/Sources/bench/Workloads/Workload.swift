@@ -13,7 +13,13 @@ struct Effort {
 protocol Workload: SendableMetatype {
   /// As in `ONLY=W3`.
   static var name: String { get }
+  /// Whether a goal needs it; what none needs is left out when it must be quick.
+  static var hasGoals: Bool { get }
   static func measure(_ sampler: inout Sampler, _ effort: Effort) throws -> [Cell]
+}
+
+extension Workload {
+  static var hasGoals: Bool { true }
 }
 
 extension Results {
