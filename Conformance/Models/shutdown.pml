@@ -19,7 +19,6 @@
  * Checked: each submission is run, refused, or discarded and reported, exactly one; without deadline nothing is discarded and nothing refused from inside; the
  * number reported is that of the tasks discarded, and none of them runs; what is submitted after the start runs.
  *
- * The code differs: it looks and takes in two steps, and leaves the list to the abandoned runner (the doomed bit). Mutants 3 and 4 are that.
  *
  * MUTANTS: 4
  *   1 a VOID is published without a poke: the list is never empty, the shutdown hangs

@@ -22,8 +22,6 @@
  * all are stuck; when no worker is stuck and alarms have come to their end, none is set (an idle dispatcher uses no CPU).
  * Alarms ring RINGS times only: what follows another ring is the same again.
  *
- * The code differs: it has not the one look at the work, and its sleeper does not look again. Mutants 6 and 7 are that.
- *
  * MUTANTS: 7
  *   1 that somebody holds the lease counts as the owner's being back (no away bit): beside a post, a stuck worker is overlooked
  *   2 who begins user code looks at the watcher before it leaves its lease

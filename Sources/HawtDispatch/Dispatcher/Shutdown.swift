@@ -186,7 +186,7 @@ final class Shutdown: @unchecked Sendable {
     // afterwards, as what tasks captured is user code's, and may be the last reference to a queue.
     var entries: [Entry] = []
     dispatcher.topology.forEachQueue { queue in
-      if let serial = queue as? SerialCore { count += serial.takeAll(into: &entries) }
+      (queue as? SerialCore)?.takeAll(into: &entries)
     }
     for entry in entries where entry.discard() { count += 1 }
     for worker in dispatcher.workers { worker.drainIfStopped() }

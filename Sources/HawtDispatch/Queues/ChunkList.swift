@@ -242,28 +242,35 @@ struct ChunkList: ~Copyable {
   @inline(__always)
   var isLinked: Bool { first.load(ordering: .sequentiallyConsistent) != 0 }
 
+  /// Whether nothing is reserved in the list beyond the first `index` slots of `chunk`.
+  private static func isConsumed(_ word: UInt64, _ chunk: Chunk, _ index: Int) -> Bool {
+    let got = Reservation(word: word)
+    return got.chunk?.bits == chunk.bits && min(got.index, Chunk.capacity) == index
+  }
+
   /// To be called by the consumer when `pop` gave nothing: gives the chunk of an empty list back, or marks what is to
   /// be awaited.
   @inline(__always)
   func settle(worker: WorkerRef?) -> Settled {
     guard let chunk = Chunk(bits: head.load(ordering: .relaxed)) else { return .empty }
-    let word = tail.load(ordering: .relaxed)
-    let got = Reservation(word: word)
     let before = consumed.load(ordering: .relaxed)
     let index = ChunkList.index(before)
+    var word = tail.load(ordering: .relaxed)
     // An index beyond the capacity stands for no slot: refused submissions leave one at a closed list, and nobody will
     // install a chunk. An installer that is on its way finds the tail moved, and starts again.
-    if got.chunk?.bits == chunk.bits, min(got.index, Chunk.capacity) == index {
+    while ChunkList.isConsumed(word, chunk, index) {
       // Before the exchange, as `depth` may be too low for a moment, but never too high.
       consumed.store((before / ChunkList.finishedUnit &+ 1) &* ChunkList.finishedUnit, ordering: .relaxed)
-      let (done, _) = tail.compareExchange(
+      let (done, now) = tail.compareExchange(
         expected: word, desired: word & ChunkList.closedBit, ordering: .sequentiallyConsistent)
-      if !done { consumed.store(before, ordering: .relaxed) }
       if done {
         head.store(0, ordering: .relaxed)
         recycle(chunk, worker: worker)
         return .empty
       }
+      // Not only a reservation may have come between: `close` changes the word, and nobody would end the wait for that.
+      consumed.store(before, ordering: .relaxed)
+      word = now
     }
     let awaitedWord = index < Chunk.capacity ? chunk.tag(index) : chunk.next
     let (marked, seen) = awaitedWord.pointee.compareExchange(

@@ -91,8 +91,6 @@ final class QueueExtras: @unchecked Sendable {
   /// The queue's bound, if it has one. Set before anybody else knows the queue.
   var bound: Bound?
 
-  /// How many entries a shutdown gave up that the thread it abandoned in the queue has still to discard.
-  let doomed = Atomic<Int>(0)
 
   init(queue: QueueCore) { self.queue = queue }
 

@@ -64,11 +64,9 @@ extension SerialCore {
 
   var isDrained: Bool { list.isEmpty && state.load(ordering: .sequentiallyConsistent) & SerialState.running == 0 }
 
-  /// Takes every entry out, without running it. The dispatcher has no worker left that could run the queue, but perhaps
-  /// one that was abandoned in a task of this queue: that one discards them when it leaves, and they count now.
-  /// - Returns: how many the abandoned thread will discard.
-  func takeAll(into entries: inout [Entry]) -> Int {
-    if let doomed = leaveToRunner() { return doomed }
+  /// Takes every entry out, without running it. The dispatcher has no worker left that could run the queue; a thread that was
+  /// abandoned in a task of this queue takes nothing any more, and hands the queue on when it leaves.
+  func takeAll(into entries: inout [Entry]) {
     while true {
       let entry = list.pop(worker: nil)
       if entry.kind == Entry.Kind.empty { break }
@@ -86,32 +84,5 @@ extension SerialCore {
     }
     // An entry that came after the last pop found the queue scheduled still, and relied on that.
     if list.hasReady() { ensureScheduled(nil) }
-    return 0
-  }
-
-  /// If a runner is at the queue, tells it to discard what waits now.
-  /// - Returns: how many entries that is; nil if there is no runner.
-  private func leaveToRunner() -> Int? {
-    var seen = state.load(ordering: .sequentiallyConsistent)
-    while seen & SerialState.running != 0 {
-      let doomed = list.depth
-      extras.doomed.store(doomed, ordering: .relaxed)
-      // Releases the number. Decided by one operation: the runner leaves before it, and discards nothing, or after it.
-      let flag = doomed > 0 ? SerialState.doomed : 0
-      let (done, now) = state.compareExchange(
-        expected: seen, desired: seen | flag, ordering: .sequentiallyConsistent)
-      if done { return doomed }
-      seen = now
-    }
-    return nil
-  }
-
-  /// The thread that was abandoned in a task of this queue is still its consumer.
-  func discardDoomed() {
-    for _ in 0..<extras.doomed.exchange(0, ordering: .relaxed) {
-      let entry = list.pop(worker: nil)
-      if entry.isCounted { bound?.discarded() }
-      _ = entry.discard()
-    }
   }
 }

@@ -178,7 +178,13 @@ final class SerialCore: QueueCore, @unchecked Sendable {
         worker.settleReferences()
         return leaveUnfinished(worker)
       }
+      // A thread that a shutdown leaves behind in a task is no consumer any more when that returns (rule L3).
+      guard worker.custody.enter() else {
+        worker.settleReferences()
+        return leaveUnfinished(worker)
+      }
       let entry = list.pop(worker: worker.ref)
+      worker.custody.leave()
       if entry.kind == Entry.Kind.empty {
         worker.settleReferences()
         if leaveEmpty(worker) { return }
@@ -191,12 +197,8 @@ final class SerialCore: QueueCore, @unchecked Sendable {
 
   /// Leaves with entries still there: hands the queue on.
   private func leaveUnfinished(_ worker: Worker) {
-    var seen = state.load(ordering: .acquiring)
+    var seen = state.load(ordering: .relaxed)
     while true {
-      if seen & SerialState.doomed != 0 {
-        discardDoomed()
-        seen = state.bitwiseAnd(~SerialState.doomed, ordering: .acquiringAndReleasing).newValue
-      }
       let gone = seen & ~(SerialState.running | SerialState.runnerMask | SerialState.poked | SerialState.moving)
       // Releases what the tasks did to the next runner; acquires the target of a new epoch.
       let (done, now) = state.weakCompareExchange(
@@ -205,19 +207,20 @@ final class SerialCore: QueueCore, @unchecked Sendable {
       seen = now
     }
     let was = SerialState(seen)
-    if !was.isSuspended { pushToTarget(epoch: was.epoch, worker.ref) }
+    if !was.isSuspended { pushToTarget(epoch: was.epoch, worker.pusher) }
     if was.has(SerialState.moving) { dispatcher.topology.left(self, epoch: was.epoch) }
   }
 
-  /// Leaves an empty list. False if an entry came meanwhile.
+  /// Leaves an empty list. False if an entry came meanwhile, or the thread is not to take any.
   @inline(__always)
   private func leaveEmpty(_ worker: Worker) -> Bool {
+    guard worker.custody.enter() else { return false }
     let settled = list.settle(worker: worker.ref)
+    worker.custody.leave()
     if settled == .arrived { return false }
     var seen = state.load(ordering: .relaxed)
     while true {
-      // Poked: an entry was published. Doomed: only one who leaves unfinished can see to that.
-      if seen & (SerialState.poked | SerialState.doomed) != 0 {
+      if seen & SerialState.poked != 0 {
         let (done, now) = state.weakCompareExchange(
           expected: seen, desired: seen & ~SerialState.poked, ordering: .acquiringAndReleasing)
         if done { return false }
@@ -231,7 +234,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
       if done { break }
       seen = now
     }
-    if settled == .empty, list.isLinked { ensureScheduled(worker.ref) }
+    if settled == .empty, list.isLinked { ensureScheduled(worker.pusher) }
     if seen & SerialState.moving != 0 { dispatcher.topology.left(self, epoch: SerialState(seen).epoch) }
     return true
   }

@@ -1,7 +1,7 @@
 /// The state word of a serial queue. Every transition is a read-modify-write, so that what came before one
 /// happens-before what comes after it, on whatever thread (rule Q2). Modelled in `Conformance/Models/queue.pml`.
 ///
-///     | epoch (32) | suspend count (14) | runner (10) | moving | poked | doomed | running | scheduled |
+///     | epoch (32) | suspend count (14) | runner (10) | moving | poked | running | scheduled |
 ///
 ///     idle ──submit──▶ scheduled ──a worker pops the entry──▶ scheduled, running ──list empty──▶ idle
 ///                          ▲                                        │
@@ -16,14 +16,12 @@
 ///   the next task boundary; it is told through its worker's interrupt word (rule M2).
 /// - moving: the queue was running when it was retargeted; the runner clears it when it leaves, which completes the
 ///   move.
-/// - doomed: a shutdown gave up what waited while a task held the runner, which discards it when it leaves (rule L3).
 /// - poked: the producer of an entry that the consumer awaits has published it while the queue was running.
 struct SerialState {
   var word: UInt64
 
   static let scheduled: UInt64 = 1 << 0
   static let running: UInt64 = 1 << 1
-  static let doomed: UInt64 = 1 << 2
   static let poked: UInt64 = 1 << 4
   static let moving: UInt64 = 1 << 5
   static let runnerShift: UInt64 = 8

@@ -106,8 +106,8 @@ class SourceBase: PollerWork, @unchecked Sendable {
     }
     guard taken else { return }
     if was.has(SourceState.finished) { return finish(on: worker) }
-    if was.has(SourceState.cancelled) { return finishIfDue(worker.ref) }
-    if was.suspendCount > 0 { return redeliverIfOpen(worker.ref) }
+    if was.has(SourceState.cancelled) { return finishIfDue(worker.pusher) }
+    if was.suspendCount > 0 { return redeliverIfOpen(worker.pusher) }
     deliver(on: worker)
     willEnd(on: worker)
     let (ended, _) = transform { now in
@@ -115,8 +115,8 @@ class SourceBase: PollerWork, @unchecked Sendable {
       guard now.isOpen, now.has(SourceState.signalled) else { return rest }
       return (rest | SourceState.pending) & ~SourceState.signalled
     }
-    if ended.has(SourceState.cancelled) { return finishIfDue(worker.ref) }
-    if ended.isOpen, ended.has(SourceState.signalled) { pushEntry(ended.epoch, worker.ref) }
+    if ended.has(SourceState.cancelled) { return finishIfDue(worker.pusher) }
+    if ended.isOpen, ended.has(SourceState.signalled) { pushEntry(ended.epoch, worker.pusher) }
     if ended.has(SourceState.disarmed) { desiredChanged() }
   }
 

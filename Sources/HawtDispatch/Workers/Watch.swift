@@ -29,7 +29,6 @@ final class Watch: @unchecked Sendable {
   /// Sets an idle worker's alarm. A watcher that has work of its own may get stuck itself: another takes its place, or
   /// the next one that goes to sleep finds it empty.
   private func handOver(_ worker: Worker, _ first: Int) {
-    guard worker.hasWork else { return }
     var seen = first
     while seen == Watch.unarmed || seen == worker.index {
       let chosen = worker.wakePolicy.anyIdle().flatMap { $0 == worker.index ? nil : $0 }
@@ -59,14 +58,21 @@ final class Watch: @unchecked Sendable {
     if mine { armIfPeersAreBusy(server, instead: Watch.unarmed) }
   }
 
-  private func armIfPeersAreBusy(_ worker: Worker, instead seen: Int) {
-    // A watcher that sleeps does its duty.
-    if seen != Watch.unarmed, !dispatcher.workers[seen].isInUserCode { return }
-    for peer in dispatcher.workers where peer !== worker && peer.isInUserCode {
-      let (mine, _) = watcher.compareExchange(
+  private func armIfPeersAreBusy(_ worker: Worker, instead first: Int) {
+    var seen = first
+    while true {
+      // A watcher that sleeps does its duty.
+      if seen != Watch.unarmed, seen != worker.index, !dispatcher.workers[seen].isInUserCode { return }
+      guard dispatcher.workers.contains(where: { $0 !== worker && $0.isInUserCode }) else { return }
+      let (mine, now) = watcher.compareExchange(
         expected: seen, desired: worker.index, ordering: .sequentiallyConsistent)
-      if mine { worker.poller?.armAlarm(afterNanoseconds: Worker.watchInterval) }
-      return
+      if mine {
+        worker.poller?.armAlarm(afterNanoseconds: Worker.watchInterval)
+        return
+      }
+      // Whoever won may have chosen a worker that is in user code itself: look again.
+      if now == worker.index { return }
+      seen = now
     }
   }
 }

@@ -33,6 +33,8 @@ extension Worker {
       if local.pointee.isSearching { _ = findWork() }
     }
     leaveLease()
+    // Looked at once, and after the lease is left: what comes later is run in the next round, under the watch.
+    guard hasWork else { return }
     dispatcher.wakePolicy.workerBegins()
     dispatcher.watch.workerBegins(self)
     runPhase()

@@ -153,6 +153,10 @@ final class Worker: @unchecked Sendable {
     self.owner.bits == owner && !custody.isAbandoned && forkWord.pointee != 0
   }
 
+  /// Itself as one who pushes, and will look for what it pushed; nil for a thread that was left behind, whose pushes come
+  /// from outside.
+  @inline(__always) var pusher: WorkerRef? { custody.isAbandoned ? nil : ref }
+
   /// Itself, without a reference count.
   @inline(__always) var ref: WorkerRef { WorkerRef(self) }
 
