@@ -14,6 +14,10 @@
       BackendIdentity("libevent \(String(cString: event_get_version())) (epoll)")
     }
 
+    /// As many as libevent takes from epoll at once: it doubles its own buffer up to that, and runs through all of it before
+    /// it returns, so what did not fit here would be asked for again and again.
+    public static var eventsPerWait: Int { 4096 }
+
     /// Makes an empty event base; its descriptors are close-on-exec.
     ///
     /// - Throws: EMFILE and the like, or ENOTSUP if this libevent is not built with epoll, with operation `create`.

@@ -91,7 +91,6 @@ final class QueueExtras: @unchecked Sendable {
   /// The queue's bound, if it has one. Set before anybody else knows the queue.
   var bound: Bound?
 
-
   init(queue: QueueCore) { self.queue = queue }
 
   func setSpecific<Value: Sendable>(_ key: QueueKey<Value>, _ value: Value?) {

@@ -4,9 +4,14 @@ internal import Synchronization
 extension SerialCore {
   // MARK: References
 
-  /// The last reference may go under a worker's lease, where no user code must run: what users gave goes in a task.
-  func letGoOfUserValues() {
-    let specifics = existingExtras?.takeSpecifics() ?? [:]
+  /// What others have of the queue's is given back. The last reference may go under a worker's lease, where no user code
+  /// must run: what users gave goes in a task.
+  func letGoOfExtras() {
+    guard let extras = existingExtras else { return }
+    let (continuous, suspending) = extras.existingTimers
+    continuous?.retire()
+    suspending?.retire()
+    let specifics = extras.takeSpecifics()
     guard bound != nil || !specifics.isEmpty, !dispatcher.isStopped else { return }
     let global = dispatcher.globals[Priority.default.rawValue]
     global.enqueue(Entry(UserValues(specifics, bound)), worker: WorkerRef(of: dispatcher))

@@ -35,7 +35,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
     // In a forked child a thread that is not there may hold the lock for ever; nothing there counts any more.
     guard !dispatcher.isForked else { return }
     dispatcher.topology.unlink(self)
-    letGoOfUserValues()
+    letGoOfExtras()
     Unmanaged.passUnretained(dispatcher).release()
   }
 

@@ -52,6 +52,8 @@ struct IndexedHeap<Element: HeapElement> {
       if index > 0, last.key < nodes[(index - 1) / 4].key { siftUp(index) } else { siftDown(index) }
     }
     if nodes.capacity > 1024, nodes.count < nodes.capacity / 4 { nodes = Array(nodes) }
+    // A heap that is empty may stay so for long; one that is used now and then keeps a few.
+    if nodes.isEmpty, nodes.capacity > 64 { nodes = [] }
     Unmanaged.passUnretained(element).release()
   }
 

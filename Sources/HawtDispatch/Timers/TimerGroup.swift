@@ -144,6 +144,13 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
     }
   }
 
+  /// The queue is going, without timers: takes the group out of the worker's heap, where it would stand until what was its
+  /// earliest deadline.
+  func retire() {
+    home.store(-1, ordering: .sequentiallyConsistent)
+    if worker.load(ordering: .relaxed) >= 0 { requestReconcile(WorkerRef(of: dispatcher)) }
+  }
+
   /// Drops every timer (rule L3).
   /// - Returns: how many.
   func dropAll() -> Int {

@@ -7,20 +7,21 @@ public struct Backend: Sendable {
   /// The name of the backend that was chosen.
   public let identity: BackendIdentity
 
-  private let make: @Sendable (Int) throws(BackendError) -> Poller
+  private let make: @Sendable (Int?) throws(BackendError) -> Poller
 
   /// Chooses a backend by its type; anyone's own type will do.
   public init<B: PollingBackend & ~Copyable>(_ type: B.Type) {
     identity = B.identity
     make = { (eventsPerWait) throws(BackendError) in
-      try BackendPoller<B>(eventsPerWait: eventsPerWait)
+      try BackendPoller<B>(eventsPerWait: eventsPerWait ?? B.eventsPerWait)
     }
   }
 
   /// Makes a poller with nothing registered.
   ///
-  /// - Parameter eventsPerWait: The most reports that one wait brings; a wait that fills it leaves the rest to the next.
-  package func makePoller(eventsPerWait: Int = 256) throws(BackendError) -> Poller {
+  /// - Parameter eventsPerWait: The most reports that one wait brings; a wait that fills it leaves the rest to the next. Nil:
+  ///   what the backend asks for.
+  package func makePoller(eventsPerWait: Int? = nil) throws(BackendError) -> Poller {
     try make(eventsPerWait)
   }
 }

@@ -24,6 +24,10 @@ public protocol PollingBackend: ~Copyable, SendableMetatype {
   /// What the shared code has to know. Default: ``BackendTraits/identifiesByDescriptor``, which is safe for any backend.
   static var traits: BackendTraits { get }
 
+  /// The most reports that one wait is given room for. Default: 256. More where the system cannot be kept from telling
+  /// more at once: what does not fit is fetched again by the next wait.
+  static var eventsPerWait: Int { get }
+
   /// Makes a backend with nothing registered. All descriptors that it needs are close-on-exec (`S9`).
   ///
   /// - Throws: ``BackendError`` with operation `create`, for instance at the limit of open descriptors; nothing stays
@@ -59,4 +63,7 @@ public protocol PollingBackend: ~Copyable, SendableMetatype {
 extension PollingBackend where Self: ~Copyable {
   /// Safe for any backend: registrations are taken to be found by number.
   public static var traits: BackendTraits { .identifiesByDescriptor }
+
+  /// Room for 256 reports.
+  public static var eventsPerWait: Int { 256 }
 }

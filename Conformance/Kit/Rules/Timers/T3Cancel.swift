@@ -17,7 +17,9 @@ extension Rule {
       Check("captures are released before cancel returns true", capturesAreReleased),
       Check("a timer that a shutdown dropped will never start", droppedByShutdown),
       Check("a handle that is dropped cancels nothing", droppedHandle),
-    ])
+      Check("a million are cancelled, and their memory comes back") { try $0.expectSuccess(of: "million") },
+    ],
+    scenarios: [Scenario("million", aMillionCancelled)])
 }
 
 private func cancelledInTime(_ context: CheckContext) throws {
