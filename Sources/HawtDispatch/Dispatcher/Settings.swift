@@ -58,14 +58,16 @@ struct Settings: Sendable {
 
   private static func backend(_ environment: (String) -> String?) throws(DispatcherError) -> Backend? {
     guard let text = environment("HAWTDISPATCH_BACKEND") else { return nil }
+    var named: [String: Backend] = [:]
     #if Epoll
-      if text == "epoll" { return .epoll }
+      named["epoll"] = .epoll
     #endif
     #if Libevent
-      if text == "libevent" { return .libevent }
+      named["libevent"] = .libevent
     #endif
-    let built = Backend.builtIn.map { $0.identity.name }.joined(separator: ", ")
-    throw .invalidConfiguration("the environment has HAWTDISPATCH_BACKEND='\(text)'; built in are: \(built)")
+    if let backend = named[text] { return backend }
+    let known = named.keys.sorted().joined(separator: ", ")
+    throw .invalidConfiguration("the environment has HAWTDISPATCH_BACKEND='\(text)'; built in are: \(known)")
   }
 
   static func environment(_ variable: String) -> String? {
