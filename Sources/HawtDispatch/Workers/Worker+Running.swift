@@ -123,13 +123,16 @@ extension Worker {
     local.pointee.deadline = begin &+ queueBudget
     local.pointee.isSpent = false
     local.pointee.countdown = tasksBetweenClockChecks
-    while !local.pointee.isSpent, let (level, isContended) = chooseLevel() {
+    while let (level, isContended) = chooseLevel() {
       let used = isContended ? processorTime() : 0
       var left = tasksBetweenClockChecks
       while left > 0, !local.pointee.isSpent, runOne(level) { left -= 1 }
       if custody.isLeaving { return }
       if isContended { shares.charge(level, processorTime() &- used) }
-      if monotonicNow() >= local.pointee.deadline { return }
+      if local.pointee.isSpent || monotonicNow() >= local.pointee.deadline {
+        if level == 1 { passTurnOfPlace() }
+        return
+      }
     }
   }
 
@@ -155,28 +158,33 @@ extension Worker {
     return true
   }
 
-  /// The three places of default priority take turns: the thread queue, the own run queue, the shared one.
+  /// The next entry of default priority, from whichever of the three places has its turn: the thread queue, the own run
+  /// queue, the shared one.
+  ///
+  /// A place keeps its turn until it is empty or the round's time is over: they share time, not entries. An entry may be
+  /// the handler of one event, or a queue that uses the whole of its budget (rule Q4).
   @inline(__always)
   private func nextOfDefaultPriority(_ root: inout Unmanaged<QueueCore>) -> Entry {
     for _ in 0..<3 {
       var entry = Entry.empty
       switch local.pointee.turnOfPlace {
       case 0:
-        local.pointee.turnOfPlace = 1
         if ownQueue._withUnsafeGuaranteedRef({ $0.hasReady }) {
           entry = ownQueue._withUnsafeGuaranteedRef { $0.pop(ref) }
           if entry.kind != Entry.Kind.empty { root = .fromOpaque(ownQueue.toOpaque()) }
         }
-      case 1:
-        local.pointee.turnOfPlace = 2
-        entry = ring.pop()
-      default:
-        local.pointee.turnOfPlace = 0
-        entry = injections.1.pop()
+      case 1: entry = ring.pop()
+      default: entry = injections.1.pop()
       }
       if entry.kind != Entry.Kind.empty { return entry }
+      passTurnOfPlace()
     }
     return .empty
+  }
+
+  @inline(__always)
+  private func passTurnOfPlace() {
+    local.pointee.turnOfPlace = local.pointee.turnOfPlace == 2 ? 0 : local.pointee.turnOfPlace &+ 1
   }
 
   // MARK: Priorities (rule Q9)
