@@ -11,6 +11,7 @@ extension Rule {
       Check("the clock is looked at every 16 tasks at the latest", longTasks),
       Check("foreign submissions, timers and IO while all workers are saturated", latenciesUnderLoad),
       Check("each sort of self-posting queue starves nothing of its worker", hogsOfEachSort),
+      Check("what a thread queue has waits for a few budgets, not for one each", threadQueueBesideHog),
     ])
 }
 
@@ -202,4 +203,34 @@ private func hogsOfEachSort(_ context: CheckContext) throws {
     hogs.stop()
     context.expect(hogs.count > 0, "the hog itself was starved")
   }
+}
+
+/// An entry of the thread queue may be the handler of a single event: beside a queue that uses its whole budget each
+/// time, they must not take turns one by one.
+private func threadQueueBesideHog(_ context: CheckContext) throws {
+  let entries = 200
+  let counts = try (0..<5).map { _ in
+    let dispatcher = try context.makeDispatcher(workers: 1)
+    let hogs = context.makeHogs()
+    hogs.start(on: dispatcher.makeSerialQueue(label: "hog"))
+    let thread = dispatcher.threadQueues[0]
+    let (first, last) = (Tally(), Tally())
+    let done = context.latch(entries)
+    thread.async {
+      first.set(hogs.count)
+      for _ in 0..<entries {
+        thread.async {
+          last.set(hogs.count)
+          done.signal()
+        }
+      }
+    }
+    try done.wait(for: "\(entries) tasks of a thread queue beside a hog")
+    hogs.stop()
+    return last.value - first.value
+  }
+  // The hog runs 50 tasks of 5 µs in a budget, so 10,000 while 200 others wait for one budget each.
+  let best = counts.min() ?? .max
+  context.expect(best <= 1_000, "the hog ran \(best) tasks while \(entries) short tasks of the thread queue waited")
+  context.record("turns beside a hog", counts.count)
 }
