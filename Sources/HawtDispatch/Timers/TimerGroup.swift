@@ -49,6 +49,7 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
       // Under the lock that `dropAll` takes after the phase has changed: a timer is refused or dropped, never lost.
       guard dispatcher.servesTimers else { return nil }
       armings += 1
+      timer.leeway = leeway
       let latest = TimerGroup.sum(deadline, leeway)
       if timer.heapIndex >= 0 {
         timers.update(timer, .init(time: deadline, order: armings), latest: latest)
@@ -172,8 +173,11 @@ class ArmedTimer: Runnable, LeewayElement {
   final var heapIndex = -1
   final var leewayMark: LeewayMark?
 
-  /// Of its next beat, if it is armed again.
-  var leeway: Nanoseconds { 0 }
+  /// Of its next beat; kept by those that are armed again by themselves.
+  var leeway: Nanoseconds {
+    get { 0 }
+    set {}
+  }
 
   /// The deadline has come: hands itself to its queue. The group's lock is held.
   /// - Returns: the deadline at which it is due again.

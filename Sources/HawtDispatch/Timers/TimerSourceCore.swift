@@ -13,9 +13,13 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
   private var beats = 0
   private var interval: Nanoseconds?
   private var leeway: Nanoseconds = 0
-  private var current: (timer: BeatTimer, group: TimerGroup)?
+  private typealias Placement = (timer: BeatTimer, group: TimerGroup)
+  private typealias Arming = (timer: BeatTimer, at: Nanoseconds, leeway: Nanoseconds, schedule: UInt)
+  private var current: Placement?
   /// What `schedule` asked for before the source was active.
   private var firstDeadline: Nanoseconds?
+  /// Counts the calls of `schedule`.
+  private var schedules: UInt = 0
 
   init(dispatcher: DispatcherCore, queue: QueueCore, clock: TimerClock) {
     self.clock = clock
@@ -28,6 +32,7 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
     lock.withLock {
       self.interval = interval.map { max(1, $0.clampedNanoseconds) }
       firstDeadline = deadline
+      schedules &+= 1
       self.leeway = leeway.clampedNanoseconds
       // What an earlier schedule had due and not delivered goes with it: the change takes effect at once (rule T4).
       beats = 0
@@ -41,11 +46,15 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
   }
 
   /// Brings the armed timer into line with the schedule and the target. Any thread.
+  ///
+  /// Placements race, and the last to arm may have read an older schedule. So each looks once more after it has armed,
+  /// and goes on until what it armed is what is asked for. A beat between the two looks does no harm: it only moves the
+  /// deadline on, and a timer that falls too early is armed again.
   private func place() {
     while !placeOnce() {}
   }
 
-  /// - Returns: false if the target, or whether it wants a timer at all, was changed meanwhile: then once more.
+  /// - Returns: false if the schedule, the target, or whether a timer is wanted at all, was changed meanwhile: once more.
   private func placeOnce() -> Bool {
     let now = SourceState(state.load(ordering: .sequentiallyConsistent))
     let wants = now.has(SourceState.active) && !now.has(SourceState.cancelled)
@@ -53,24 +62,29 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
     let queue = target.current
     defer { withExtendedLifetime(queue) {} }
     let group = queue.extras.timers(clock)
-    let (old, new) = lock.withLock { () -> ((timer: BeatTimer, group: TimerGroup)?, (BeatTimer, Nanoseconds)?) in
+    let (old, new) = lock.withLock { () -> (Placement?, Arming?) in
       let old = current
       guard wants, let deadline = firstDeadline else {
         if !wants { current = nil }
         return (wants ? nil : old, nil)
       }
-      let timer = BeatTimer(source: self, leeway: leeway)
+      // The same timer is armed anew as long as it stands in the same group.
+      if let old, old.group === group { return (nil, (old.timer, deadline, leeway, schedules)) }
+      let timer = BeatTimer(source: self)
       current = (timer, group)
-      return (old, (timer, deadline))
+      return (old, (timer, deadline, leeway, schedules))
     }
     if let old { old.group.disarm(old.timer) }
-    guard let (timer, deadline) = new else { return true }
-    group.arm(timer, at: deadline, leeway: timer.leeway)
-    // Overtaken meanwhile by another placement, which could not disarm what was not armed yet.
-    let isCurrent = lock.withLock { current?.timer === timer }
-    if !isCurrent { group.disarm(timer) }
+    guard let new else { return true }
+    group.arm(new.timer, at: new.at, leeway: new.leeway)
+    let (isCurrent, isUpToDate) = lock.withLock {
+      (current?.timer === new.timer, schedules == new.schedule)
+    }
+    // Overtaken meanwhile by a placement elsewhere, which could not disarm what was not armed yet.
+    if !isCurrent { group.disarm(new.timer) }
     let after = SourceState(state.load(ordering: .sequentiallyConsistent))
-    return target.current === queue && after.has(SourceState.cancelled) == now.has(SourceState.cancelled)
+    return (isUpToDate || !isCurrent) && target.current === queue
+      && after.has(SourceState.cancelled) == now.has(SourceState.cancelled)
   }
 
   /// A beat is due. The group's lock is held.
@@ -78,8 +92,8 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
   func beat(_ timer: BeatTimer, due now: Nanoseconds, _ worker: WorkerRef?) -> Nanoseconds? {
     let (isDue, next) = lock.withLock { () -> (Bool, Nanoseconds?) in
       guard current?.timer === timer, let deadline = firstDeadline else { return (false, nil) }
-      // Scheduled for later meanwhile: the placement that follows arms the timer that stands for it.
-      guard deadline <= now else { return (false, nil) }
+      // Scheduled for later meanwhile.
+      guard deadline <= now else { return (false, deadline) }
       guard let interval else {
         beats += 1
         firstDeadline = nil
@@ -119,13 +133,13 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
 /// The next beat of a timer source.
 final class BeatTimer: ArmedTimer {
   private weak var source: TimerSourceCore?
-  private let allowed: Nanoseconds
-  override var leeway: Nanoseconds { allowed }
-
-  init(source: TimerSourceCore, leeway: Nanoseconds) {
-    self.source = source
-    allowed = leeway
+  private var allowed: Nanoseconds = 0
+  override var leeway: Nanoseconds {
+    get { allowed }
+    set { allowed = newValue }
   }
+
+  init(source: TimerSourceCore) { self.source = source }
 
   override func fall(due now: Nanoseconds, _ worker: WorkerRef?) -> Nanoseconds? {
     source?.beat(self, due: now, worker)
