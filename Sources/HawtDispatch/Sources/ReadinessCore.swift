@@ -27,6 +27,7 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
   let errorHandler = HandlerSlot()
   /// The worker that has the registration, or -1. Written by the pass.
   let registeredOn = Atomic<Int>(-1)
+  /// Its registration; while there is none, perhaps a vacant one to be used again.
   private var registration: Registration?
   var nextOfRegistration: Unmanaged<ReadinessCore>?
   /// What the pending entry stands for.
@@ -113,7 +114,7 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
   private func register(with worker: Worker) {
     guard let poller = worker.poller else { return }
     do throws(BackendError) {
-      registration = try Registration.add(self, on: poller)
+      registration = try Registration.add(self, on: poller, reusing: registration)
     } catch {
       let isFirst = activation.load(ordering: .relaxed) != ReadinessCore.activationDone
       transform { $0.word | SourceState.cancelled }
@@ -126,8 +127,10 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
   }
 
   private func unregister(from worker: Worker) {
-    if let poller = worker.poller { registration?.remove(self, on: poller) }
-    registration = nil
+    if let registration {
+      let isVacant = worker.poller.map { registration.remove(self, on: $0) } ?? false
+      if !isVacant { self.registration = nil }
+    }
     registeredOn.store(-1, ordering: .sequentiallyConsistent)
     transform { $0.word & ~(SourceState.registered | SourceState.disarmed) }
   }

@@ -2,8 +2,11 @@ internal import Polling
 
 /// A descriptor's registration with one worker's poller, and the sources that share it (rule S4). Under that worker's
 /// lease; the poller's context word keeps it alive.
+///
+/// The last source to leave takes it along, vacant, for where it goes next: so a migration allocates nothing.
 final class Registration {
-  private let slot: SlotID
+  /// While it has sources.
+  private var slot: SlotID
   /// The sources, linked through `nextOfRegistration`; each is alive while it is registered.
   private var first: Unmanaged<ReadinessCore>?
 
@@ -23,7 +26,11 @@ final class Registration {
   }
 
   /// Registers a source, in the descriptor's registration if there is one. Eager (rule B4).
-  static func add(_ source: ReadinessCore, on poller: Poller) throws(BackendError) -> Registration {
+  ///
+  /// - Parameter vacant: what the source took along from its last registration.
+  static func add(
+    _ source: ReadinessCore, on poller: Poller, reusing vacant: Registration?
+  ) throws(BackendError) -> Registration {
     if let slot = poller.slot(for: source.descriptor) {
       let registration = from(context: poller.context(of: slot))
       registration.insert(source)
@@ -39,18 +46,24 @@ final class Registration {
       return registration
     }
     let slot = try poller.register(source.descriptor, interest: source.interest, context: 0)
-    let registration = Registration(slot: slot)
+    let registration = vacant ?? Registration(slot: slot)
+    registration.slot = slot
     poller.setContext(slot, UInt(bitPattern: Unmanaged.passRetained(registration).toOpaque()))
     registration.insert(source)
     return registration
   }
 
   /// Takes a source out; the last one takes the descriptor out of the poller.
-  func remove(_ source: ReadinessCore, on poller: Poller) {
+  /// - Returns: whether it is vacant now.
+  func remove(_ source: ReadinessCore, on poller: Poller) -> Bool {
     take(out: source)
-    if first != nil { return update(poller) }
+    guard first == nil else {
+      update(poller)
+      return false
+    }
     poller.unregister(slot)
     Unmanaged.passUnretained(self).release()
+    return true
   }
 
   /// Asks the poller for what the sources together want now; lazily (rule B4).
