@@ -156,9 +156,10 @@ final class HistoryComparison {
   func judge(_ history: History, patience: Duration, counts: Bool) throws -> HistoryFinding? {
     var performances: [HistoryPerformance] = []
     for index in stages.indices {
-      let performance = HistoryPlayer(history, on: stages[index], patience: patience).play()
+      let player = HistoryPlayer(history, on: stages[index], patience: patience)
+      let performance = player.play()
       if performance.rejection != nil {
-        stages[index].abandon()
+        stages[index].abandon(player)
         stages[index] = try HistoryStage(subjects[index])
       }
       if counts { note(performance, of: history, on: subjects[index]) }

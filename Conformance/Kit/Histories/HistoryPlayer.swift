@@ -172,11 +172,28 @@ final class HistoryPlayer: @unchecked Sendable {
     HistoryStep(number: nextExtraNumber(), by: .outside(0), operation: operation)
   }
 
-  /// What is open when a history has failed is closed by whoever drops it last.
   private func closeDescriptors() {
     let (connections, strays) = things.with { ($0.connections, $0.strays) }
     for connection in connections.values { connection.closeBoth() }
     for stray in strays { stray.close() }
+  }
+
+  /// After a history that failed, and the shutdown: the handlers of its sources hold the player, and would for as long as
+  /// somebody might start the dispatcher again, which the player does. A descriptor that is still open is closed by
+  /// whoever drops it last.
+  func letGo() {
+    let dropped = things.with { things in
+      defer { things = Things() }
+      return things
+    }
+    for source in dropped.readiness.values {
+      source.setEventHandler { _ in }
+      source.setCancelHandler {}
+    }
+    for source in dropped.mergers.values {
+      source.setEventHandler { _ in }
+      source.setCancelHandler { _ in }
+    }
   }
 
   // MARK: Rest

@@ -51,10 +51,12 @@ final class HistoryStage: @unchecked Sendable {
   }
 
   /// Lets go of a dispatcher that a failed history may have left in any state: nobody waits for it.
-  func abandon() {
+  ///
+  /// - Parameter player: of that history; it lets go of what it made once nothing runs any more.
+  func abandon(_ player: HistoryPlayer) {
     helper.end()
     setFailureHandler(nil)
-    dispatcher.shutdown(deadline: .milliseconds(100))
+    dispatcher.shutdown(deadline: .milliseconds(100)) { _ in player.letGo() }
   }
 }
 
