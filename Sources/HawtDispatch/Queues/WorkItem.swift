@@ -8,7 +8,9 @@ public final class WorkItem: Sendable {
   let core: WorkItemCore
   /// References to the core that are taken already, for entries to come. Whoever posts takes one here, where the worker
   /// that lets go of them does not write: a count that both wrote would cost more than all the rest of a post.
+  private let before = CacheLine()
   private let prepaid = Atomic<Int>(0)
+  private let after = CacheLine()
   private static let batch = 256
 
   /// - Parameter work: runs once for each accepted post, on the queue that it was posted to.
@@ -42,6 +44,11 @@ public final class WorkItem: Sendable {
 
   /// Whether `cancel()` was called.
   public var isCancelled: Bool { core.isCancelled }
+}
+
+/// Room that keeps what stands before it from sharing a cache line with what stands behind.
+private struct CacheLine: Sendable {
+  private let words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
 }
 
 final class WorkItemCore: Runnable, @unchecked Sendable {
