@@ -61,25 +61,71 @@ struct Chunk {
   }
 }
 
+/// The spare chunks of the process, for threads that are no workers: what such a thread fills, a worker empties, so the
+/// workers' overflow is what it needs. Any thread. Bounded, so that a burst gives its memory back.
+///
+/// A slot is taken and filled by one exchange of its word, so a chunk in it has one owner at any time; nothing waits.
+struct SharedChunks: ~Copyable, @unchecked Sendable {
+  // Sound as Sendable: atomics, behind a pointer that is constant and never freed, as there is one table.
+  static let all = SharedChunks()
+  private static let slots = 32
+
+  private let words: UnsafeMutablePointer<Atomic<UInt>>
+  /// How many slots are full, to pass over an empty table; may be off for a moment.
+  private let count = Atomic<Int>(0)
+
+  private init() {
+    words = .allocate(capacity: SharedChunks.slots)
+    for slot in 0..<SharedChunks.slots { (words + slot).initialize(to: Atomic(0)) }
+  }
+
+  /// A chunk with every tag empty, from the spare ones if there is one.
+  func take() -> Chunk {
+    guard count.load(ordering: .relaxed) > 0 else { return Chunk.allocate() }
+    for slot in 0..<SharedChunks.slots where words[slot].load(ordering: .relaxed) != 0 {
+      // Acquires the chunk as its last owner left it.
+      if let chunk = Chunk(bits: words[slot].exchange(0, ordering: .acquiring)) {
+        count.wrappingSubtract(1, ordering: .relaxed)
+        return chunk
+      }
+    }
+    return Chunk.allocate()
+  }
+
+  /// - Precondition: every tag of the chunk is empty again, its link is null, and nobody else knows it.
+  func give(_ chunk: Chunk) {
+    if count.load(ordering: .relaxed) < SharedChunks.slots {
+      for slot in 0..<SharedChunks.slots where words[slot].load(ordering: .relaxed) == 0 {
+        // Releases the chunk to who takes it.
+        let (done, _) = words[slot].compareExchange(expected: 0, desired: chunk.bits, ordering: .releasing)
+        guard done else { continue }
+        count.wrappingAdd(1, ordering: .relaxed)
+        return
+      }
+    }
+    chunk.deallocate()
+  }
+}
+
 /// A worker's few spare chunks, so that queues which fall idle and fill again do not allocate. One thread: its
-/// worker's. Bounded, so that a burst gives its memory back.
+/// worker's. Bounded; what is too much goes to the shared ones.
 struct ChunkCache: ~Copyable {
-  private static let limit = 64
+  private static let limit = 24
   private var spare: UInt = 0
   private var count = 0
 
   /// A chunk with every tag empty, from the spare ones if there is one.
   mutating func take() -> Chunk {
-    guard let chunk = Chunk(bits: spare) else { return Chunk.allocate() }
+    guard let chunk = Chunk(bits: spare) else { return SharedChunks.all.take() }
     spare = chunk.next.pointee.load(ordering: .relaxed)
     chunk.next.pointee.store(0, ordering: .relaxed)
     count -= 1
     return chunk
   }
 
-  /// - Precondition: every tag of the chunk is empty again, and nobody else knows it.
+  /// - Precondition: every tag of the chunk is empty again, its link is null, and nobody else knows it.
   mutating func give(_ chunk: Chunk) {
-    guard count < ChunkCache.limit else { return chunk.deallocate() }
+    guard count < ChunkCache.limit else { return SharedChunks.all.give(chunk) }
     chunk.next.pointee.store(spare, ordering: .relaxed)
     spare = chunk.bits
     count += 1

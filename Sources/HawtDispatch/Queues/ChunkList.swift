@@ -133,7 +133,7 @@ struct ChunkList: ~Copyable {
         trimIndex()
         return .refusedWithoutTrace
       }
-      let next = fresh ?? worker?.takeChunk() ?? Chunk.allocate()
+      let next = fresh ?? worker?.takeChunk() ?? SharedChunks.all.take()
       fresh = next
       if let result = install(next, with: entry, after: seen) {
         fresh = nil
@@ -280,7 +280,7 @@ struct ChunkList: ~Copyable {
 
   private func recycle(_ chunk: Chunk, worker: WorkerRef?) {
     chunk.next.pointee.store(0, ordering: .relaxed)
-    if let worker { worker.giveChunk(chunk) } else { chunk.deallocate() }
+    if let worker { worker.giveChunk(chunk) } else { SharedChunks.all.give(chunk) }
   }
 
   // MARK: Everybody
