@@ -43,41 +43,45 @@ search() {
   cat "$dir/out" >&2; return 2
 }
 
+# check NAME MUTANT: one line of what came of a model (mutant 0) or of one of its mutants; 0 if it is as it should be
+check() {
+  local name=$1 mutant=$2 kinds=(safety) only cases kind case result states worst=0 total=0
+  cases=$(field "$name" CASES); only=$(field "$name" CYCLES)
+  if [ -n "$only" ]; then kinds+=(cycles); fi
+  for kind in "${kinds[@]}"; do
+    for ((case = 1; case <= ${cases:-1}; case++)); do
+      if [ "$kind" = cycles ] && [ "$only" != none ] && [ "$case" != "$only" ]; then continue; fi
+      result=0
+      states=$(search "$name" "$mutant" "$case" "$kind" 2>"$work/why") || result=$?
+      if [ "$mutant" -eq 0 ] || [ "$result" -eq 2 ]; then cat "$work/why" >&2; fi
+      if [ -n "$states" ]; then total=$(awk -v a="$total" -v b="$states" 'BEGIN { printf "%.0f", a + b }'); fi
+      rm -rf "$work/$name".*
+      if [ "$result" -gt "$worst" ]; then worst=$result; fi
+      if [ "$result" -ne 0 ]; then break 2; fi
+    done
+  done
+  local what="mutant $name.$mutant:" good=1
+  if [ "$mutant" -eq 0 ]; then what="model $name: states $total," good=0; fi
+  case $worst in
+    0) if [ "$good" -eq 0 ]; then echo "$what ok"; else echo "$what SURVIVED"; fi ;;
+    1) if [ "$good" -eq 1 ]; then echo "$what rejected"; else echo "$what FAILED (case $case, $kind)"; fi ;;
+    *) echo "$what FAILED: search cut off or not built (case $case, $kind)" ;;
+  esac
+  [ "$worst" -eq "$good" ]
+}
+
+if [ "${1:-}" = --one ]; then
+  if check "$2" "$3"; then exit 0; fi
+  exit 1
+fi
+
 names=("$@")
 if [ ${#names[@]} -eq 0 ]; then for f in *.pml; do names+=("${f%.pml}"); done; fi
-passed=0 failed=0
+# As many at once as there are processors; each is a process of this script, and prints its line when it is done.
+code=0
 for name in "${names[@]}"; do
-  cases=$(field "$name" CASES); mutants=$(field "$name" MUTANTS); kinds=(safety)
-  only=$(field "$name" CYCLES)
-  if [ -n "$only" ]; then kinds+=(cycles); fi
-  for ((mutant = 0; mutant <= ${mutants:-0}; mutant++)); do
-    worst=0 total=0
-    for kind in "${kinds[@]}"; do
-      for ((case = 1; case <= ${cases:-1}; case++)); do
-        if [ "$kind" = cycles ] && [ "$only" != none ] && [ "$case" != "$only" ]; then continue; fi
-        result=0
-        if [ "$mutant" -eq 0 ]; then states=$(search "$name" 0 "$case" "$kind") || result=$?
-        else states=$(search "$name" "$mutant" "$case" "$kind" 2>"$work/why") || result=$?; fi
-        if [ -n "$states" ]; then total=$(awk -v a="$total" -v b="$states" 'BEGIN { printf "%.0f", a + b }'); fi
-        rm -rf "$work/$name".*
-        if [ "$result" -gt "$worst" ]; then worst=$result; fi
-        if [ "$result" -ne 0 ]; then break 2; fi
-      done
-    done
-    if [ "$mutant" -eq 0 ]; then
-      case $worst in
-        0) echo "model $name: states $total, ok"; passed=$((passed + 1)) ;;
-        1) echo "model $name: states $total, FAILED (case $case, $kind)"; failed=$((failed + 1)) ;;
-        *) echo "model $name: states $total, FAILED: search cut off or not built (case $case, $kind)"; failed=$((failed + 1)) ;;
-      esac
-    else
-      case $worst in
-        1) echo "mutant $name.$mutant: rejected"; passed=$((passed + 1)) ;;
-        0) echo "mutant $name.$mutant: SURVIVED"; failed=$((failed + 1)) ;;
-        *) cat "$work/why" >&2; echo "mutant $name.$mutant: FAILED: search cut off or not built"; failed=$((failed + 1)) ;;
-      esac
-    fi
-  done
-done
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+  mutants=$(field "$name" MUTANTS)
+  for ((mutant = 0; mutant <= ${mutants:-0}; mutant++)); do echo "$name $mutant"; done
+done | xargs -P "$(nproc)" -L 1 bash "$here/run.sh" --one | tee "$work/lines" || code=$?
+echo "$(grep -c ': rejected$\|, ok$' "$work/lines") passed, $(grep -c 'SURVIVED\|FAILED' "$work/lines") failed"
+[ "$code" -eq 0 ] && [ -s "$work/lines" ]
