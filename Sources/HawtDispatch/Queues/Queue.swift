@@ -30,7 +30,8 @@ public protocol Queue: AnyObject, Sendable, CustomStringConvertible {
   /// - Parameters:
   ///   - delay: from now; up to 2^63 nanoseconds, more is cut to that.
   ///   - clock: what the delay is measured on (rule T2).
-  ///   - leeway: how much later than due the task may be, so that wake-ups can be shared.
+  ///   - leeway: how much later than due the task may be, so that wake-ups can be shared. Without any, a sleeping worker
+  ///     is woken at the due time, but no sooner than 50 µs after the last timer.
   ///   - task: runs on the queue.
   /// - Returns: a handle whose `cancel()` says whether the task will never start (rule T3), and whether the timer
   ///   was accepted at all.

@@ -74,11 +74,13 @@ class QueueCore: @unchecked Sendable {
 
 /// What a queue has only if somebody asks for it.
 final class QueueExtras: @unchecked Sendable {
-  // Sound as Sendable: `lock` guards `specifics` and `groups`; the topology lock guards the rest.
+  // Sound as Sendable: `lock` guards `specifics`; the topology lock guards the rest, but for the atomics.
   let lock = Lock()
   private unowned(unsafe) let queue: QueueCore
   private var specifics: [ObjectIdentifier: any Sendable] = [:]
-  private var groups: (continuous: TimerGroup?, suspending: TimerGroup?) = (nil, nil)
+  /// The queue's timers on each clock, made at the first use: a `TimerGroup`, owned.
+  private let continuousTimers = Atomic<UInt>(0)
+  private let suspendingTimers = Atomic<UInt>(0)
 
   /// The sources that target the queue, linked through `nextOfQueue`. Guarded by the topology lock.
   var firstSource: Unmanaged<SourceBase>?
@@ -121,26 +123,36 @@ final class QueueExtras: @unchecked Sendable {
     return (found as? SpecificValue<Value>)?.value
   }
 
-  /// The timers of the queue on a clock, made at the first use.
+  /// The timers of the queue on a clock, made at the first use. Any thread.
   func timers(_ clock: TimerClock) -> TimerGroup {
-    lock.withLock {
-      switch clock {
-      case .continuous:
-        if let group = groups.continuous { return group }
-        let group = TimerGroup(queue: queue, clock: clock)
-        groups.continuous = group
-        return group
-      case .suspending:
-        if let group = groups.suspending { return group }
-        let group = TimerGroup(queue: queue, clock: clock)
-        groups.suspending = group
-        return group
-      }
+    switch clock {
+    case .continuous: existing(continuousTimers) ?? make(.continuous, continuousTimers)
+    case .suspending: existing(suspendingTimers) ?? make(.suspending, suspendingTimers)
     }
   }
 
   /// The timer groups that exist.
-  var existingTimers: (TimerGroup?, TimerGroup?) { lock.withLock { (groups.continuous, groups.suspending) } }
+  var existingTimers: (TimerGroup?, TimerGroup?) { (existing(continuousTimers), existing(suspendingTimers)) }
+
+  private func existing(_ word: borrowing Atomic<UInt>) -> TimerGroup? {
+    // Acquires what the maker initialized. Once made, a group stays until the extras go.
+    guard let pointer = UnsafeRawPointer(bitPattern: word.load(ordering: .acquiring)) else { return nil }
+    return Unmanaged<TimerGroup>.fromOpaque(pointer).takeUnretainedValue()
+  }
+
+  private func make(_ clock: TimerClock, _ word: borrowing Atomic<UInt>) -> TimerGroup {
+    let made = Unmanaged.passRetained(TimerGroup(queue: queue, clock: clock))
+    let (done, _) = word.compareExchange(
+      expected: 0, desired: UInt(bitPattern: made.toOpaque()), ordering: .acquiringAndReleasing)
+    if !done { made.release() }
+    return existing(word)!
+  }
+
+  deinit {
+    for bits in [continuousTimers.load(ordering: .acquiring), suspendingTimers.load(ordering: .acquiring)] {
+      if let pointer = UnsafeRawPointer(bitPattern: bits) { Unmanaged<TimerGroup>.fromOpaque(pointer).release() }
+    }
+  }
 
   /// Keeps its key alive, so that the key's address names no other key meanwhile.
   private struct SpecificValue<Value: Sendable>: Sendable {

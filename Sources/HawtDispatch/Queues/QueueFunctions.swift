@@ -6,12 +6,13 @@ enum QueueFunctions {
     _ core: QueueCore, _ delay: Duration, _ clock: TimerClock, _ leeway: Duration,
     _ task: @escaping @Sendable () throws -> Void
   ) -> TimerHandle {
-    _ = core.dispatcher.enter(core)
-    guard core.dispatcher.servesTimers else { return TimerHandle(refused: .shutDown) }
+    let dispatcher = core.dispatcher
+    _ = dispatcher.enter(core)
+    guard dispatcher.servesTimers else { return TimerHandle(refused: .shutDown) }
     let group = core.extras.timers(clock)
     let timer = OneShotTimer(group: group, queue: core, Job(run: task))
     let armed = group.arm(timer, at: clock.deadline(after: delay), leeway: leeway.clampedNanoseconds)
-    return armed ? TimerHandle(timer) : TimerHandle(refused: .shutDown)
+    return armed ? TimerHandle(timer, of: dispatcher) : TimerHandle(refused: .shutDown)
   }
 
   static func sync<Value: Sendable>(_ core: QueueCore, _ body: @Sendable () throws -> Value) throws -> Value {

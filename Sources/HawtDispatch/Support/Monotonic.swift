@@ -29,10 +29,11 @@ extension TimerClock {
 extension Duration {
   /// The whole nanoseconds of a duration, rounded up so that nothing is early, and cut to 0 … 2^63-1.
   var clampedNanoseconds: UInt64 {
-    let (seconds, attoseconds) = components
-    guard seconds >= 0, attoseconds >= 0 else { return 0 }
-    guard seconds < 9_223_372_036 else { return UInt64(Int64.max) }
-    return UInt64(seconds) * 1_000_000_000 + UInt64((attoseconds + 999_999_999) / 1_000_000_000)
+    let all = attoseconds
+    guard all > 0 else { return 0 }
+    // Up to 18 seconds one machine word holds it, and spares the long division.
+    let rounded = all >> 64 == 0 ? Int128((UInt64(all) - 1) / 1_000_000_000 + 1) : (all - 1) / 1_000_000_000 + 1
+    return UInt64(min(rounded, Int128(Int64.max)))
   }
 }
 

@@ -54,8 +54,6 @@ final class OneShotTimer: ArmedTimer, @unchecked Sendable {
     return seen == OneShotTimer.cancelled
   }
 
-  var dispatcher: DispatcherCore { group.dispatcher }
-
   override func drop() -> Bool {
     let (dropped, _) = state.compareExchange(
       expected: OneShotTimer.armed, desired: OneShotTimer.cancelled, ordering: .acquiringAndReleasing)

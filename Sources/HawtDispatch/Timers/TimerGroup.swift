@@ -6,18 +6,24 @@ internal import Synchronization
 /// heap of one worker, its home, by its earliest deadline, and moves there when the queue does (rule M4). Due timers
 /// are handed to the queue under the lock, so a queue's timers arrive in order whoever serves the worker (rule T1).
 final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
-  // Sound as Sendable: `lock` guards `timers`, `armings` and `holdsQueue`; the lease of the worker that has the group
-  // guards `heapIndex`, `leewayMark` and `worker`.
+  // Sound as Sendable: `lock` guards `armed`; the lease of the worker that has the group guards `heapIndex`,
+  // `leewayMark` and `worker`.
 
   /// Owns the group, and is kept alive by armed timers; not to be touched when there are none.
   unowned(unsafe) private let queue: QueueCore
   unowned(unsafe) private let owner: DispatcherCore
   let clock: TimerClock
   private let lock = Lock()
-  private var timers = LeewayHeap<ArmedTimer>()
-  private var armings: UInt64 = 0
-  /// Armed timers keep their queue alive: whether they do now.
-  private var holdsQueue = false
+
+  /// What the lock guards. Behind a pointer, because a class's properties cost an exclusivity check at each access.
+  private struct Armed {
+    var timers = LeewayHeap<ArmedTimer>()
+    var armings: UInt64 = 0
+    /// Armed timers keep their queue alive: whether they do now.
+    var holdsQueue = false
+  }
+  private let armed = UnsafeMutablePointer<Armed>.allocate(capacity: 1)
+
   /// The time by which the worker will look at the group, or the end of time.
   private let published = Atomic<Nanoseconds>(.max)
 
@@ -30,7 +36,13 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
     self.queue = queue
     owner = queue.dispatcher
     self.clock = clock
+    armed.initialize(to: Armed())
     super.init(home: -1)
+  }
+
+  deinit {
+    armed.deinitialize(count: 1)
+    armed.deallocate()
   }
 
   override var dispatcher: DispatcherCore { owner }
@@ -48,16 +60,16 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
     let mustTell = lock.withLock { () -> Bool? in
       // Under the lock that `dropAll` takes after the phase has changed: a timer is refused or dropped, never lost.
       guard dispatcher.servesTimers else { return nil }
-      armings += 1
+      armed.pointee.armings += 1
       timer.leeway = leeway
       let latest = TimerGroup.sum(deadline, leeway)
       if timer.heapIndex >= 0 {
-        timers.update(timer, .init(time: deadline, order: armings), latest: latest)
+        armed.pointee.timers.update(timer, .init(time: deadline, order: armed.pointee.armings), latest: latest)
       } else {
-        timers.insert(timer, .init(time: deadline, order: armings), latest: latest)
+        armed.pointee.timers.insert(timer, .init(time: deadline, order: armed.pointee.armings), latest: latest)
       }
-      if !holdsQueue {
-        holdsQueue = true
+      if !armed.pointee.holdsQueue {
+        armed.pointee.holdsQueue = true
         _ = Unmanaged.passUnretained(queue).retain()
       }
       // A later deadline tells nobody: the worker finds out when it looks (rule T4).
@@ -83,7 +95,7 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
   /// Takes a timer out, if it is still in. The worker is not told: it looks once too early, at most.
   func disarm(_ timer: ArmedTimer) {
     let lastOfQueue = lock.withLock { () -> Bool in
-      if timer.heapIndex >= 0 { timers.remove(timer) }
+      if timer.heapIndex >= 0 { armed.pointee.timers.remove(timer) }
       return releaseQueueIfEmpty()
     }
     if lastOfQueue { Unmanaged.passUnretained(queue).release() }
@@ -91,8 +103,8 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
 
   /// The lock is held. True: the caller releases the queue, without the lock.
   private func releaseQueueIfEmpty() -> Bool {
-    guard timers.isEmpty, holdsQueue else { return false }
-    holdsQueue = false
+    guard armed.pointee.timers.isEmpty, armed.pointee.holdsQueue else { return false }
+    armed.pointee.holdsQueue = false
     return true
   }
 
@@ -100,16 +112,16 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
   /// - Returns: when the next are due.
   func fire(until now: Nanoseconds, _ worker: WorkerRef?) -> TimerPoint? {
     let (next, lastOfQueue) = lock.withLock { () -> (TimerPoint?, Bool) in
-      while let (key, timer) = timers.first, key.time <= now {
-        timers.remove(timer)
+      while let (key, timer) = armed.pointee.timers.first, key.time <= now {
+        armed.pointee.timers.remove(timer)
         // Under the lock: nobody arms or cancels between two of them, so they arrive in order.
         if let again = timer.fall(due: now, worker) {
-          armings += 1
+          armed.pointee.armings += 1
           let latest = TimerGroup.sum(again, timer.leeway)
-          timers.insert(timer, .init(time: again, order: armings), latest: latest)
+          armed.pointee.timers.insert(timer, .init(time: again, order: armed.pointee.armings), latest: latest)
         }
       }
-      let next = timers.earliest
+      let next = armed.pointee.timers.earliest
       published.store(next?.latest ?? .max, ordering: .relaxed)
       return (next, releaseQueueIfEmpty())
     }
@@ -129,7 +141,7 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
     guard desired >= 0 else { return nil }
     guard desired == worker.index else { return desired }
     let next = lock.withLock { () -> TimerPoint? in
-      let next = timers.earliest
+      let next = armed.pointee.timers.earliest
       published.store(next?.latest ?? .max, ordering: .relaxed)
       return next
     }
@@ -157,7 +169,7 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
   func dropAll() -> Int {
     var dropped: [ArmedTimer] = []
     let lastOfQueue = lock.withLock { () -> Bool in
-      timers.removeAll { dropped.append($0) }
+      armed.pointee.timers.removeAll { dropped.append($0) }
       published.store(.max, ordering: .relaxed)
       return releaseQueueIfEmpty()
     }

@@ -6,8 +6,9 @@ public enum TimerClock: Sendable, Hashable, CaseIterable {
   case suspending
 }
 
-/// A one-shot timer that was armed by `asyncAfter`. Dropping it does not cancel the timer.
-public final class TimerHandle: Sendable {
+/// A one-shot timer that was armed by `asyncAfter`. Dropping it does not cancel the timer. Copies stand for the same
+/// timer.
+public struct TimerHandle: Sendable {
   private let timer: OneShotTimer?
   /// Kept for `cancel()`, which is legal after the last user has gone. No user's reference: it does not keep the
   /// dispatcher from shutting down.
@@ -15,9 +16,9 @@ public final class TimerHandle: Sendable {
   /// Whether the timer was accepted; refused when the dispatcher is shutting down (rule L3).
   public let submission: Submission
 
-  init(_ timer: OneShotTimer) {
+  init(_ timer: OneShotTimer, of dispatcher: DispatcherCore) {
     self.timer = timer
-    dispatcher = timer.dispatcher
+    self.dispatcher = dispatcher
     submission = .accepted
   }
 

@@ -10,6 +10,15 @@ struct TimerHeap {
   private var groups = LeewayHeap<TimerGroup>()
   /// Kept beside the heap, as every round asks: when the first is due, and when a sleep has to end.
   private(set) var earliest: TimerPoint?
+  /// When something was due last.
+  private var lastExpired: Nanoseconds = 0
+  /// The least time between wake-ups that are for timers: where they are dense, one wake-up serves several.
+  private static let spacing: Nanoseconds = 50_000
+
+  /// When a sleep has to end.
+  var wakeTime: Nanoseconds? {
+    earliest.map { max($0.latest, lastExpired &+ TimerHeap.spacing) }
+  }
 
   /// Puts a group where it belongs; nil takes it out.
   mutating func place(_ group: TimerGroup, _ point: TimerPoint?) {
@@ -31,6 +40,7 @@ struct TimerHeap {
   /// Hands every timer that is due at `now` to its queue, each queue's in order. Those with leeway too: the worker is awake.
   mutating func expire(_ now: Nanoseconds, on worker: Worker) {
     while let (key, group) = groups.first, key.time <= now {
+      lastExpired = now
       place(group, group.fire(until: now, WorkerRef(of: worker.dispatcher)))
     }
   }

@@ -68,8 +68,8 @@ extension Worker {
   }
 
   private func setDeadlines(_ poller: Poller) {
-    poller.setDeadline(.continuous, timers.continuous.earliest?.latest)
-    poller.setDeadline(.suspending, timers.suspending.earliest?.latest)
+    poller.setDeadline(.continuous, timers.continuous.wakeTime)
+    poller.setDeadline(.suspending, timers.suspending.wakeTime)
   }
 
   private func expireTimers() {
