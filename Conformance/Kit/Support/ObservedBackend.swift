@@ -41,6 +41,14 @@ final class BackendObserver: Sendable {
   /// Has registrations refused with the error number that `rule` gives.
   func refuse(_ rule: (@Sendable (_ instance: Int, _ descriptor: CInt) -> CInt?)?) { refusal.with { $0 = rule } }
 
+  private let waitEnd = Shared<(@Sendable (_ reported: [CInt]) -> Void)?>(nil)
+  /// Has `body` called on the waiting thread at the end of each wait, with the descriptors that it found ready, before the
+  /// library learns of them. It may block, to hold the report back.
+  func atEndOfWait(_ body: (@Sendable (_ reported: [CInt]) -> Void)?) { waitEnd.with { $0 = body } }
+  fileprivate func waitEnded(_ reported: @autoclosure () -> [CInt]) {
+    if let body = waitEnd.with({ $0 }) { body(reported()) }
+  }
+
   fileprivate func refusal(instance: Int, descriptor: CInt) -> CInt? {
     refusal.with { $0 }?(instance, descriptor)
   }
@@ -90,6 +98,7 @@ final class BackendObserver: Sendable {
 struct ObservedBackend<Base: PollingBackend & ~Copyable>: PollingBackend, ~Copyable {
   private var base: Base
   private let desk: Desk
+  private var descriptors: [Polling.Token: CInt] = [:]
 
   static var identity: BackendIdentity { Base.identity }
   static var traits: BackendTraits { Base.traits }
@@ -108,6 +117,7 @@ struct ObservedBackend<Base: PollingBackend & ~Copyable>: PollingBackend, ~Copya
     desk.note(.add, descriptor, from: [], to: interest)
     do {
       try base.add(descriptor, token, interest)
+      descriptors[token] = descriptor
     } catch {
       desk.observer.noteRefusal(instance: desk.instance, descriptor: descriptor)
       throw error
@@ -128,6 +138,7 @@ struct ObservedBackend<Base: PollingBackend & ~Copyable>: PollingBackend, ~Copya
     defer { desk.leave() }
     desk.note(.remove, descriptor, from: interest, to: [])
     base.remove(descriptor, token, from: interest)
+    descriptors[token] = nil
   }
 
   mutating func wait(_ mode: WaitMode, into ready: inout ReadyBuffer) throws(BackendError) {
@@ -139,6 +150,7 @@ struct ObservedBackend<Base: PollingBackend & ~Copyable>: PollingBackend, ~Copya
     for position in 0..<ready.count where !seen.insert(ready[position].token).inserted {
       desk.observer.noteBreach("a wait reported one descriptor twice (B5)")
     }
+    desk.observer.waitEnded(seen.compactMap { descriptors[$0] })
   }
 }
 

@@ -10,6 +10,7 @@ extension Rule {
       Check("a stream under a migration storm", streamInAStorm),
       Check("a drained state is not reported again after a move", drainedIsNotReported),
       Check("drained on one worker while another polls", drainedWhileAnotherPolls),
+      Check("a report that was on its way while the handler drained is dropped", reportHeldBack),
       Check("readiness that is left undrained is told at the new place", undrainedIsReported),
       Check("a writable descriptor follows too", writableFollows),
     ])

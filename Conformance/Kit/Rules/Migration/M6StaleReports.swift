@@ -1,0 +1,57 @@
+import HawtDispatch
+
+// M6, the part about a state that the handler has already drained, with the race decided: the report is held back between
+// the kernel and the library until the handler has drained and ended.
+
+func reportHeldBack(_ context: CheckContext) throws {
+  let (bench, observer) = try context.observedBench(workers: 2)
+  let queue = bench.dispatcher.makeSerialQueue(label: "drains")
+  let pipe = try context.makePipe()
+  let rounds = context.scaled(20, minimum: 5)
+  let (round, empty) = (Shared<Round?>(nil), Tally())
+  // Of the second wait that finds it ready: the first brings the handler, which drains only when the second is held.
+  observer.atEndOfWait { reported in
+    guard reported.contains(pipe.readEnd), let round = round.with({ $0 }), round.hasBegun.value > 0 else { return }
+    round.report.pass()
+  }
+  let source = bench.dispatcher.makeReadSource(pipe.readEnd, target: queue) { _ in
+    round.with { $0 }?.handle { if pipe.drain() == 0 { empty.add() } }
+  }
+  try source.activate()
+  try bench.settle()
+  for number in 1...rounds {
+    let present = Round(context)
+    round.with { $0 = present }
+    pipe.write()
+    try present.report.waitForArrivals()
+    present.handler.open()
+    // Behind the handler, on its queue: it has ended.
+    try context.drain(queue)
+    round.with { $0 = nil }
+    present.report.open()
+    try bench.settle(queue)
+    context.expect(source.deliveries == number, "\(number) bytes were reported \(source.deliveries) times")
+  }
+  observer.atEndOfWait(nil)
+  source.cancel()
+  context.expect(empty.value == 0, "\(empty.value) handlers found the descriptor drained")
+  context.record("reports held back", rounds)
+}
+
+/// One byte: its handler waits for a further report, and that report for the handler's end.
+private final class Round: Sendable {
+  let hasBegun = Tally()
+  let handler: Gate
+  let report: Gate
+
+  init(_ context: CheckContext) {
+    handler = context.gate()
+    report = context.gate()
+  }
+
+  func handle(_ drain: () -> Void) {
+    hasBegun.add()
+    handler.pass()
+    drain()
+  }
+}
