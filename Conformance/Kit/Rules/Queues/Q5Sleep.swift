@@ -7,6 +7,7 @@ extension Rule {
     whereToLook: ["the worker's announcement of sleep, and its second look", "Sources/Polling: the waker"],
     checks: [
       Check("one submission at a time races a worker's falling asleep", oneAtATime),
+      Check("a submission at each moment of a worker's falling asleep", sweepOverTheMoment),
       Check("several threads race several sleeping workers", severalAtATime),
       Check("a worker that is awake is not written to", noWriteToTheAwake),
       Check("one write a sleep, as the kernel counts them") { try $0.expectSuccess(of: "writes") },
@@ -34,6 +35,27 @@ private func oneAtATime(_ context: CheckContext) throws {
       context.record("submissions that raced a sleep", count)
     }
   }
+}
+
+/// A thread that never sleeps itself, and so can submit within the microseconds between a task's end and the worker's
+/// sleep: there a worker that looks before it announces itself has some ten nanoseconds in which it overlooks a submission.
+private func sweepOverTheMoment(_ context: CheckContext) throws {
+  let dispatcher = try context.makeDispatcher(workers: 1) { $0.idleSpin = .zero }
+  let queues: [any Queue] = [dispatcher.threadQueues[0], dispatcher.makeSerialQueue(), dispatcher.global()]
+  let ran = Tally()
+  var random = context.random()
+  let count = context.scaled(20_000, minimum: 6_000)
+  for number in 1...count {
+    queues[number % queues.count].async { ran.add() }
+    let start = Moment.now
+    while ran.value < number {
+      guard start.elapsed < context.patience else {
+        throw CheckFailure("submission \(number), made as the worker fell asleep, never ran")
+      }
+    }
+    spin(.nanoseconds(random.below(4_000)))
+  }
+  context.record("submissions swept over a sleep", count)
 }
 
 private func severalAtATime(_ context: CheckContext) throws {
