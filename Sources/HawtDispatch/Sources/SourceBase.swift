@@ -134,6 +134,14 @@ class SourceBase: PollerWork, @unchecked Sendable {
 
   // MARK: What users call
 
+  /// Sets one of its handlers. No effect on a cancelled source.
+  final func set(_ slot: borrowing HandlerSlot, _ box: HandlerBox) {
+    guard !isCancelled else { return }
+    slot.set(box)
+    // It may have been cancelled meanwhile, and have let go of its handlers: of this one nobody would.
+    if home.load(ordering: .sequentiallyConsistent) < 0 { slot.clear() }
+  }
+
   /// - Returns: false if it was active already.
   final func activateOnce() throws(SourceError) -> Bool {
     let worker = dispatcher.enter(nil)
@@ -222,7 +230,11 @@ class SourceBase: PollerWork, @unchecked Sendable {
       guard now.has(SourceState.cancelled), now.word & obstacles == 0 else { return nil }
       return now.word | SourceState.finished
     }
-    if finishes { pushEntry(was.epoch, worker) }
+    guard finishes else { return }
+    // The cancel handler waits for a restart, which may never come: an event handler that refers to its own dispatcher
+    // would keep that for ever.
+    if dispatcher.isStopped { eventHandler.clear() }
+    pushEntry(was.epoch, worker)
   }
 
   private final func finish(on worker: Worker) {
@@ -240,17 +252,24 @@ class SourceBase: PollerWork, @unchecked Sendable {
     dispatcher.release()
   }
 
-  /// A shutdown's deadline passed, or the dispatcher goes: what the entry stood for is dropped.
+  /// A shutdown's deadline passed, or the dispatcher goes: an event that the entry stood for is dropped, as it is reported
+  /// again; the call of the cancel handler, which comes once, is kept for a restart if there can be one.
   final override func discard(ticket: UInt) -> Bool {
+    let mayRestart = dispatcher.hasUsers
     let (was, changed) = transform { now in
       guard now.epoch == ticket, !now.has(SourceState.done) else { return nil }
-      if now.has(SourceState.finished) { return now.word | SourceState.done }
+      if now.has(SourceState.finished) {
+        return mayRestart ? now.word & ~SourceState.finished : now.word | SourceState.done
+      }
       return (now.word & ~SourceState.pending) | keptSignal
     }
-    if changed, was.has(SourceState.finished) {
-      letGo()
-    } else if changed {
+    guard changed else { return false }
+    if !was.has(SourceState.finished) {
       finishIfDue(nil)
+    } else if mayRestart {
+      eventHandler.clear()
+    } else {
+      letGo()
     }
     return false
   }
