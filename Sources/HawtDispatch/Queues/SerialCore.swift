@@ -176,6 +176,8 @@ final class SerialCore: QueueCore, @unchecked Sendable {
     while true {
       if worker.mustLeave {
         worker.settleReferences()
+        // A list without an entry is left as such, or its chunk would stay, and a shutdown take it for unfinished.
+        if !list.hasReady(), leaveEmpty(worker) { return }
         return leaveUnfinished(worker)
       }
       // A thread that a shutdown leaves behind in a task is no consumer any more when that returns (rule L3).
@@ -190,8 +192,14 @@ final class SerialCore: QueueCore, @unchecked Sendable {
         if leaveEmpty(worker) { return }
         continue
       }
-      if entry.isCounted, let bound, bound.consumed() { worker.callLowWater(bound) }
+      guard entry.isCounted, let bound, bound.consumed() else {
+        worker.execute(entry)
+        continue
+      }
       worker.execute(entry)
+      // Between two tasks: it may suspend the queue, or retarget it.
+      worker.settleReferences()
+      worker.callLowWater(bound)
     }
   }
 
@@ -207,7 +215,8 @@ final class SerialCore: QueueCore, @unchecked Sendable {
       seen = now
     }
     let was = SerialState(seen)
-    if !was.isSuspended { pushToTarget(epoch: was.epoch, worker.pusher) }
+    // Not scheduled: a shutdown has discarded what there was, see `takeAll`.
+    if was.has(SerialState.scheduled), !was.isSuspended { pushToTarget(epoch: was.epoch, worker.pusher) }
     if was.has(SerialState.moving) { dispatcher.topology.left(self, epoch: was.epoch) }
   }
 
