@@ -69,7 +69,9 @@ bool shut, started, raised;
 inline tell(x, poked) {
   atomic {
     if
-    :: !q[x].SCHED -> q[x].SCHED = true; entries!x,q[x].epoch
+    :: !q[x].SCHED ->
+       q[x].SCHED = true;
+       if :: !q[x].RUN -> entries!x,q[x].epoch :: else fi        /* else by a thread that was left behind, which hands it on */
     :: q[x].SCHED && q[x].RUN && (poked) -> q[x].POKED = true
     :: else
     fi

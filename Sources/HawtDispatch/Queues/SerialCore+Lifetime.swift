@@ -41,9 +41,9 @@ extension SerialCore {
     while true {
       let was = SerialState(seen)
       guard was.isSuspended else { return nil }
-      let pushes = was.has(SerialState.scheduled) && !was.has(SerialState.running)
+      let pushes = was.lacksEntry
       var next = seen & ~(SerialState.suspendLimit * SerialState.suspendUnit)
-      if pushes { next &+= SerialState.epochUnit }
+      if pushes { next |= SerialState.queued }
       let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
       if done { return pushes ? SerialState(next).epoch : nil }
       seen = now
@@ -85,7 +85,7 @@ extension SerialCore {
     // Entries of this queue may stand in targets that were discarded: the next submission schedules afresh.
     var seen = state.load(ordering: .relaxed)
     while true {
-      let next = (seen & ~(SerialState.scheduled | SerialState.poked)) &+ SerialState.epochUnit
+      let next = (seen & ~(SerialState.scheduled | SerialState.queued | SerialState.poked)) &+ SerialState.epochUnit
       let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
       if done { break }
       seen = now

@@ -47,6 +47,8 @@ extension Worker {
       let queue = entry.queue
       queue._withUnsafeGuaranteedRef { $0.run(epoch: entry.epoch, on: self) }
       queue.release()
+      // Also a void one takes its time.
+      countTask()
     case Entry.Kind.object:
       local.pointee.executing = entry.first
       entry.object._withUnsafeGuaranteedRef { $0.execute(on: self, ticket: entry.second) }
