@@ -11,6 +11,7 @@ extension Rule {
       Check("the running task finishes, and none starts after", runningTaskFinishes),
       Check("suspension races self-posting and retargets", suspensionRaces),
       Check("submissions to a suspended queue wake nobody", noWakeUps),
+      Check("a low-water call may suspend its queue", lowWaterSuspends),
       Check("resuming too often traps and names the object") { context in
         for scenario in ["resume", "resume twice", "resume from the own task", "resume after a race"] {
           try context.expectTrap(in: scenario, naming: ["over-resumed queue"])

@@ -15,7 +15,15 @@ extension Rule {
       Check("what can never run is discarded at the deadline and counted", discardedAtDeadline),
       Check("from a worker, twice, and concurrently", fromAnywhere),
       Check("a caller of sync is never left waiting", syncIsAnswered),
-    ])
+      Check("an item that its own task posted again, and dropped, lives until the task ends") { context in
+        try context.expectSuccess(of: "item in flight")
+      },
+      Check("tasks that fill a queue while the shutdown looks at others are run", fillingBehindTheLook),
+      Check("no task begins after the report", noneBeginsAfterTheReport),
+      Check("a queue that its last task suspended holds nothing up", suspendedByTheLastTask),
+      Check("a thread that is held in its start is named and left behind", heldInItsStart),
+    ],
+    scenarios: [Scenario("item in flight", itemOutlivesItsDiscard)])
 }
 
 private func timersAreDropped(_ context: CheckContext) throws {

@@ -13,8 +13,19 @@ extension Rule {
       Check("1,000 restarts leave descriptors and threads as they were") { context in
         try context.expectSuccess(of: "many restarts")
       },
+      Check("a restart beside the answer of a shutdown that found nothing to do") { context in
+        try context.expectSuccess(of: "beside an answer")
+      },
+      Check("a restart beside the last reference to a queue that was full") { context in
+        try context.expectSuccess(of: "beside a last reference")
+      },
+      Check("a cancel handler that waits on a suspended queue is owed over a restart", cancelHandlerIsOwed),
     ],
-    scenarios: [Scenario("many restarts", manyRestarts)])
+    scenarios: [
+      Scenario("many restarts", manyRestarts),
+      Scenario("beside an answer", restartBesideAnAnswer),
+      Scenario("beside a last reference", restartBesideTheLastReference),
+    ])
 }
 
 private func everythingLivesOn(_ context: CheckContext) throws {

@@ -12,8 +12,15 @@ extension Rule {
       Check("a queue, or a source, keeps it alive", keptAlive),
       Check("made and dropped many times without a leak") { try $0.expectSuccess(of: "many") },
       Check("one that cannot be made leaves nothing behind") { try $0.expectSuccess(of: "no descriptors left") },
+      Check("stopped, with a thread left behind that comes back") { try $0.expectSuccess(of: "thread comes back") },
+      Check("stopped, with a joint handler that never ran") { try $0.expectSuccess(of: "joint handler") },
+      Check("stopped, with a source ended later whose handler holds its queue") { try $0.expectSuccess(of: "circle") },
     ],
-    scenarios: [Scenario("many", manyLives), Scenario("no descriptors left", noDescriptorsLeft)])
+    scenarios: [
+      Scenario("many", manyLives), Scenario("no descriptors left", noDescriptorsLeft),
+      Scenario("thread comes back", threadComesBack), Scenario("joint handler", jointHandlerGoes),
+      Scenario("circle", circleThroughAHandler),
+    ])
 }
 
 private func droppedWithWork(_ context: CheckContext) throws {
