@@ -66,6 +66,8 @@ enum { signals = 65, slots = 256 };
 static _Atomic int signal_slots[signals][slots];
 // The process whose slots these are: a forked child inherits the table and the handler, not the sources.
 static _Atomic pid_t signal_owner;
+// How many handlers are at work.
+static _Atomic int announcing;
 
 // A child that takes a slot of its own begins with an empty table. The caller holds the registry's lock.
 static void own_slots(void) {
@@ -73,6 +75,8 @@ static void own_slots(void) {
   if (signal_owner == self) return;
   for (int i = 0; i < signals; i++)
     for (int j = 0; j < slots; j++) signal_slots[i][j] = 0;
+  // Those of the parent's other threads are not in this process.
+  announcing = 0;
   signal_owner = self;
 }
 
@@ -101,6 +105,9 @@ int hawt_signal_slot_free(int signal, int descriptor) {
     else if (expected != 0)
       left = 1;
   }
+  // A handler that has read the slot may not have written yet, and the descriptor is about to be closed, its number another's.
+  if (getpid() == signal_owner)
+    while (announcing != 0) sched_yield();
   return found ? left : -1;
 }
 
@@ -108,11 +115,13 @@ static void announce(int signal) {
   if (getpid() != signal_owner) return;
   int kept = errno;
   uint64_t one = 1;
+  announcing++;
   for (int i = 0; i < slots; i++) {
     int descriptor = signal_slots[signal][i] - 1;
     // A full counter has been announced already.
     if (descriptor >= 0 && write(descriptor, &one, sizeof one) < 0) continue;
   }
+  announcing--;
   errno = kept;
 }
 

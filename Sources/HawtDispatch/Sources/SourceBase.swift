@@ -4,7 +4,7 @@ internal import Synchronization
 ///
 /// It keeps itself alive from its creation until its cancel handler has run.
 class SourceBase: PollerWork, @unchecked Sendable {
-  // Sound as Sendable: constants and atomics; the links are guarded by the topology lock, the retired handlers too.
+  // Sound as Sendable: constants and atomics; the links are guarded by the topology lock.
 
   final let state = Atomic<UInt64>(0)
   final let target: Target
@@ -58,6 +58,8 @@ class SourceBase: PollerWork, @unchecked Sendable {
   func targetChanged() {}
   /// Called after the dispatcher was started again.
   func restarted() {}
+  /// Called when it is cancelled and no handler but the cancel handler may start any more.
+  func letGoOfEventHandlers() { eventHandler.clear() }
   /// Called on done: lets go of what user code gave, beside the handlers.
   func releaseExtras() {}
 
@@ -231,9 +233,9 @@ class SourceBase: PollerWork, @unchecked Sendable {
       return now.word | SourceState.finished
     }
     guard finishes else { return }
-    // The cancel handler waits for a restart, which may never come: an event handler that refers to its own dispatcher
-    // would keep that for ever.
-    if dispatcher.isStopped { eventHandler.clear() }
+    // The cancel handler waits for a restart, which may never come: another handler that refers to its own dispatcher would
+    // keep that for ever.
+    if dispatcher.isStopped { letGoOfEventHandlers() }
     pushEntry(was.epoch, worker)
   }
 
@@ -267,7 +269,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
     if !was.has(SourceState.finished) {
       finishIfDue(nil)
     } else if mayRestart {
-      eventHandler.clear()
+      letGoOfEventHandlers()
     } else {
       letGo()
     }

@@ -65,7 +65,7 @@ extension Worker {
     }
     if poller.hasFailures {
       for failure in poller.takeFailures() {
-        Registration.from(context: failure.context).fail(failure.error, on: self)
+        Registration.from(context: failure.context).fail(failure.error)
       }
     }
   }
