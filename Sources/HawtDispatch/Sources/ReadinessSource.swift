@@ -69,7 +69,9 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
     core.set(core.eventHandler, ReadinessHandlerBox(handler))
   }
   /// Sets what runs once on the target queue after `cancel()`, after the last event handler and after the
-  /// registration is out of every poller (rule S7). No effect after `cancel()`.
+  /// registration is out of every poller (rule S7). If the dispatcher is stopped, that is after its restart; it does not run
+  /// if a stopped dispatcher is let go of, so what must be closed even then belongs to an object that it captures. No
+  /// effect after `cancel()`.
   public func setCancelHandler(_ handler: @escaping @Sendable () throws -> Void) {
     core.set(core.cancelHandler, CancelHandlerBox(handler))
   }

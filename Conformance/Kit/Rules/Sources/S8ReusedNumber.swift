@@ -167,7 +167,8 @@ extension Bench {
     for error in errors.all { error.expectDispossession(context) }
     let count = errors.count
     context.expect(
-      isCertain ? count == 1 : count <= 1, "\(circumstances): the predecessor was told of \(count) errors: \(errors.all)")
+      isCertain ? count == 1 : count <= 1,
+      "\(circumstances): the predecessor was told of \(count) errors")
   }
 }
 
