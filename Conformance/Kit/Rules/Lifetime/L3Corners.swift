@@ -53,7 +53,7 @@ func fillingBehindTheLook(_ context: CheckContext) throws {
   let dispatcher = try context.makeDispatcher(workers: 1) { $0.idleSpin = .zero }
   let filling = dispatcher.makeSerialQueue(label: "looked at last")
   // A look takes long enough for a task to run meanwhile.
-  let between = (0..<60_000).map { _ in dispatcher.makeSerialQueue() }
+  let between = (0..<context.scaled(60_000, minimum: 30_000)).map { _ in dispatcher.makeSerialQueue() }
   let filled = dispatcher.makeSerialQueue(label: "looked at first")
   var random = context.random()
   for round in 0..<context.scaled(60, minimum: 30) {
@@ -117,7 +117,40 @@ func noneBeginsAfterTheReport(_ context: CheckContext) throws {
     context.expect(
       atReport + report.discardedTasks == 2 * count,
       "\(kind), tasks of \(length.brief): of \(2 * count), \(atReport) began: \(report)")
+    withExtendedLifetime(queues) {}
     context.record("tasks discarded at a deadline", report.discardedTasks)
+  }
+}
+
+/// Tasks keep their queue; one that nobody else refers to any more goes with the last of them, and they are counted all the
+/// same.
+func discardedWithTheirQueue(_ context: CheckContext) throws {
+  for kind in QueueKind.serial {
+    let settings = context.configuration(workers: 1)
+    let dispatcher = try Dispatcher(configuration: settings)
+    let gate = try context.hold(dispatcher.threadQueues[0])
+    let freed = Tally()
+    let waiting = 25
+    do {
+      let queue = try kind.makeSerial(dispatcher, "dropped")
+      for _ in 0..<waiting {
+        let token = Token { freed.add() }
+        queue.async {
+          token.touch()
+          context.fail("\(kind): a discarded task ran")
+        }
+      }
+    }
+    let report = dispatcher.shutdownAndWait(deadline: .milliseconds(50))
+    context.expect(
+      report.discardedTasks == waiting,
+      "\(kind): \(waiting) tasks waited on a queue that nobody refers to, \(report.discardedTasks) are reported")
+    gate.open()
+    context.expectNoThreads(of: settings.name)
+    try context.eventually("what discarded tasks captured is released (\(kind): \(freed.value))") {
+      freed.value == waiting
+    }
+    context.record("tasks discarded with their queue", waiting)
   }
 }
 

@@ -20,6 +20,7 @@ extension Rule {
       },
       Check("tasks that fill a queue while the shutdown looks at others are run", fillingBehindTheLook),
       Check("no task begins after the report", noneBeginsAfterTheReport),
+      Check("tasks of a queue that nobody refers to are counted when they are discarded", discardedWithTheirQueue),
       Check("a queue that its last task suspended holds nothing up", suspendedByTheLastTask),
       Check("a thread that is held in its start is named and left behind", heldInItsStart),
     ],

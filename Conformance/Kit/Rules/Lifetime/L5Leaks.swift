@@ -7,12 +7,14 @@ import HawtDispatch
 private func expectNothingLeft(
   _ context: CheckContext, of what: String, lives: Int = 10, _ live: (_ number: Int) throws -> Void
 ) throws {
-  // The first one may open what then stays.
+  // The first one may open what then stays; the rest of its descriptors goes.
+  let start = Process.descriptors.count
   try Dispatcher(configuration: context.configuration()).shutdownAndWait()
+  _ = thrown { try context.eventually("nothing stays", within: .seconds(1)) { Process.descriptors.count <= start } }
   let before = Process.descriptors.count
   for number in 0..<lives { try live(number) }
   var now = before
-  try context.eventually("after \(what), \(now - before) descriptors are closed", within: .seconds(10)) {
+  try context.eventually("after \(what), \(now - before) descriptors are closed", within: .seconds(5)) {
     now = Process.descriptors.count
     return now <= before
   }
@@ -59,32 +61,39 @@ func jointHandlerGoes(_ context: CheckContext) throws {
 /// Handlers are released after a cancel, also of a stopped dispatcher: that is what breaks the circle from a queue over
 /// its source and the source's handler back to the queue.
 func circleThroughAHandler(_ context: CheckContext) throws {
-  for isCancelled in [true, false] {
-    let what = isCancelled ? "cancelled" : "dropped"
-    try expectNothingLeft(context, of: "a source that was \(what) after the shutdown") { number in
-      let pipe = try Pipe()
-      defer { pipe.close() }
-      let dispatcher = try Dispatcher(configuration: context.configuration(workers: 1))
-      let queue = dispatcher.makeSerialQueue(label: "captured")
-      func end(_ cancel: () -> Void) {
-        context.expect(dispatcher.shutdownAndWait().isClean, "an idle dispatcher did not stop cleanly")
-        if isCancelled { cancel() }
+  for sort in ["readiness", "timer", "merging"] {
+    for isCancelled in [true, false] {
+      let what = "a \(sort) source that was \(isCancelled ? "cancelled" : "dropped") after the shutdown"
+      let problem = thrown {
+        try expectNothingLeft(context, of: what) { _ in try liveInACircle(context, sort, isCancelled: isCancelled) }
       }
-      switch number % 3 {
-      case 0:
-        let source = dispatcher.makeReadSource(pipe.readEnd, target: queue) { _ in _ = queue.depth }
-        try source.activate()
-        end { source.cancel() }
-      case 1:
-        let timer = dispatcher.makeTimerSource(target: queue) { _ in _ = queue.depth }
-        timer.schedule(after: .seconds(1_000))
-        try timer.activate()
-        end { timer.cancel() }
-      default:
-        let merging = dispatcher.makeMergingSource(.sum, target: queue) { (_: Int) in _ = queue.depth }
-        try merging.activate()
-        end { merging.cancel() }
-      }
+      if let problem { context.fail("\(problem)") }
     }
+  }
+}
+
+private func liveInACircle(_ context: CheckContext, _ sort: String, isCancelled: Bool) throws {
+  let pipe = try Pipe()
+  defer { pipe.close() }
+  let dispatcher = try Dispatcher(configuration: context.configuration(workers: 1))
+  let queue = dispatcher.makeSerialQueue(label: "captured")
+  func end(_ cancel: () -> Void) {
+    context.expect(dispatcher.shutdownAndWait().isClean, "an idle dispatcher did not stop cleanly")
+    if isCancelled { cancel() }
+  }
+  switch sort {
+  case "readiness":
+    let source = dispatcher.makeReadSource(pipe.readEnd, target: queue) { _ in _ = queue.depth }
+    try source.activate()
+    end { source.cancel() }
+  case "timer":
+    let timer = dispatcher.makeTimerSource(target: queue) { _ in _ = queue.depth }
+    timer.schedule(after: .seconds(1_000))
+    try timer.activate()
+    end { timer.cancel() }
+  default:
+    let merging = dispatcher.makeMergingSource(.sum, target: queue) { (_: Int) in _ = queue.depth }
+    try merging.activate()
+    end { merging.cancel() }
   }
 }
