@@ -21,8 +21,10 @@ final class MergingCore<Element: Sendable, Aggregate: Sendable>: SourceBase, @un
 
   init(dispatcher: DispatcherCore, queue: QueueCore, _ aggregation: Aggregation<Element, Aggregate>) {
     self.aggregation = aggregation
-    super.init(dispatcher: dispatcher, queue: queue, label: "merging source on queue '\(queue.label)'")
+    super.init(dispatcher: dispatcher, queue: queue)
   }
+
+  override var label: String { "merging source on queue '\(target.current.label)'" }
 
   func merge(_ element: Element) -> Submission {
     let worker = dispatcher.enter(nil)

@@ -46,8 +46,12 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
   init(dispatcher: DispatcherCore, queue: QueueCore, descriptor: CInt, interest: Interest) {
     self.descriptor = descriptor
     self.interest = interest
+    super.init(dispatcher: dispatcher, queue: queue)
+  }
+
+  override var label: String {
     let kind = interest == .read ? "read" : interest == .write ? "write" : "readiness"
-    super.init(dispatcher: dispatcher, queue: queue, label: "\(kind) source of descriptor \(descriptor)")
+    return "\(kind) source of descriptor \(descriptor)"
   }
 
   override var placement: Int {
@@ -234,31 +238,5 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
   override func releaseExtras() {
     errorHandler.clear()
     afterCancel.happened()
-  }
-}
-
-/// What waits for a source's cancel handler to have run (see `Dispatcher.whenCancelled`).
-final class AfterCancel: @unchecked Sendable {
-  // Sound as Sendable: `lock` guards both fields.
-  private let lock = Lock()
-  private var hasHappened = false
-  private var waiting: [@Sendable () -> Void] = []
-
-  /// Calls `body` once the cancel handler has run; at once if it has.
-  func add(_ body: @escaping @Sendable () -> Void) {
-    let now = lock.withLock { () -> Bool in
-      if !hasHappened { waiting.append(body) }
-      return hasHappened
-    }
-    if now { body() }
-  }
-
-  func happened() {
-    let due = lock.withLock { () -> [@Sendable () -> Void] in
-      hasHappened = true
-      defer { waiting = [] }
-      return waiting
-    }
-    for body in due { body() }
   }
 }

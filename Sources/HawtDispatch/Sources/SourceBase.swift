@@ -9,8 +9,6 @@ class SourceBase: PollerWork, @unchecked Sendable {
   final let state = Atomic<UInt64>(0)
   final let target: Target
   private unowned(unsafe) final let owner: DispatcherCore
-  /// Names it in errors.
-  final let label: String
 
   /// The other sources of its queue. Guarded by the topology lock.
   final var nextOfQueue: Unmanaged<SourceBase>?
@@ -20,14 +18,13 @@ class SourceBase: PollerWork, @unchecked Sendable {
   final let eventHandler = HandlerSlot()
   final let cancelHandler = HandlerSlot()
 
-  init(dispatcher: DispatcherCore, queue: QueueCore, label: String) {
+  init(dispatcher: DispatcherCore, queue: QueueCore) {
     precondition(
       queue.dispatcher === dispatcher,
       "dispatcher '\(dispatcher.name)': a source cannot target queue '\(queue.label)' of dispatcher "
         + "'\(queue.dispatcher.name)'; choose one of its own queues")
     target = Target(queue)
     owner = dispatcher
-    self.label = label
     super.init(home: -1)
     _ = Unmanaged.passUnretained(self).retain()
     // Released when it is done or discarded, so that a source whose target was let go finds its dispatcher.
@@ -40,6 +37,8 @@ class SourceBase: PollerWork, @unchecked Sendable {
 
   // MARK: What subclasses do
 
+  /// Names it in errors. Made when it is asked for, as most sources never are.
+  var label: String { fatalError("SourceBase.label is abstract") }
   /// Runs the event handler. `state` says running.
   func deliver(on worker: Worker) {}
   /// Runs the cancel handler, if it was set.

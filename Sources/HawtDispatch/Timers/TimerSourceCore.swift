@@ -23,8 +23,10 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
 
   init(dispatcher: DispatcherCore, queue: QueueCore, clock: TimerClock) {
     self.clock = clock
-    super.init(dispatcher: dispatcher, queue: queue, label: "timer source on queue '\(queue.label)'")
+    super.init(dispatcher: dispatcher, queue: queue)
   }
+
+  override var label: String { "timer source on queue '\(target.current.label)'" }
 
   func schedule(after delay: Duration, repeating interval: Duration?, leeway: Duration) {
     _ = dispatcher.enter(nil)
