@@ -52,12 +52,17 @@ public struct HistoryFinding: Sendable, CustomStringConvertible {
   /// The history, as short as it could be made.
   let history: History
 
+  /// The history's name, as `--replay` takes it.
+  public var name: String { history.name }
+  /// The history's steps, as they are printed.
+  public var steps: [String] { history.steps.map(\.description) }
+
   /// The same history again.
   public var replay: String { "hawt-conformance --replay \(history.name)" }
 
   /// The history, what is wrong with it, and the command that plays it again.
   public var description: String {
-    let steps = history.steps.map { "      \($0)" }.joined(separator: "\n")
+    let steps = steps.map { "      \($0)" }.joined(separator: "\n")
     return "\(reason)\n    the history:\n\(steps)\n    replay: \(replay)"
   }
 }

@@ -8,15 +8,20 @@ struct JSONWriter: ReportWriter {
   init(_ output: Output) { self.output = output }
 
   func ended(_ runs: [Run]) {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let document = Document(
       conforms: runs.allSatisfy { $0.report.isConforming }, runs: runs.map(Document.Run.init))
-    do {
-      output.print(String(decoding: try encoder.encode(document), as: UTF8.self))
-    } catch {
-      fatalError("a report has no form in JSON: \(error)")
-    }
+    printJSON(document, to: output)
+  }
+}
+
+/// Writes one object, with its names in order: the same found twice is the same text.
+func printJSON(_ document: some Encodable, to output: Output = .standard) {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+  do {
+    output.print(String(decoding: try encoder.encode(document), as: UTF8.self))
+  } catch {
+    fatalError("a report has no form in JSON: \(error)")
   }
 }
 
