@@ -100,6 +100,8 @@ struct ConformanceCommand: ParsableCommand {
       print("\(rule.id)  \(rule.level.rawValue)  \(rule.title)")
       print("      why it matters: \(rule.why)")
       print("      where to look:  \(rule.whereToLook.joined(separator: ", "))")
+      let needs = rule.capabilities.map(\.what).sorted()
+      if !needs.isEmpty { print("      what it needs:  \(needs.joined(separator: ", "))") }
     }
   }
 

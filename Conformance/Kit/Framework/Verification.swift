@@ -45,7 +45,8 @@ public func verifyAndWait(_ rule: Rule, on subject: Subject, options: Options = 
   let start = Moment.now
   var evidence: [String] = []
   var failures: [String] = []
-  for check in rule.checks {
+  let missing = rule.missing(options)
+  for check in rule.checks where missing.isEmpty {
     var outcome = run(check, of: rule, on: subject, options: options)
     if let why = subject.difference(inCheck: check.name, of: rule.id) { outcome = judge(outcome, knownAs: why) }
     evidence += outcome.evidence
@@ -54,7 +55,13 @@ public func verifyAndWait(_ rule: Rule, on subject: Subject, options: Options = 
   }
   if rule.checks.isEmpty { failures.append("the rule has no check") }
   let status: RuleResult.Status =
-    if rule.level == .untested { .skipped("declared as untested") } else { failures.isEmpty ? .passed : .failed }
+    if rule.level == .untested {
+      .skipped("declared as untested")
+    } else if !missing.isEmpty {
+      .skipped("needs " + missing.map(\.what).joined(separator: ", and "))
+    } else {
+      failures.isEmpty ? .passed : .failed
+    }
   let replay =
     "hawt-conformance --backend \(subject.name) --rule \(rule.id) --seed \(options.seed)"
     + (options.scale.map { " --scale \($0)" } ?? "")

@@ -14,6 +14,7 @@ struct RuleList: Encodable {
     let title: String
     let why: String
     let whereToLook: [String]
+    let needs: [String]
     let checks: [String]
   }
 
@@ -21,7 +22,7 @@ struct RuleList: Encodable {
     self.rules = rules.map { rule in
       Entry(
         id: rule.id, level: rule.level.rawValue, title: rule.title, why: rule.why, whereToLook: rule.whereToLook,
-        checks: rule.checks.map(\.name))
+        needs: rule.capabilities.map(\.rawValue).sorted(), checks: rule.checks.map(\.name))
     }
   }
 }

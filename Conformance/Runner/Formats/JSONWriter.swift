@@ -59,6 +59,7 @@ private struct Document: Encodable {
     let title: String
     let why: String
     let whereToLook: [String]
+    let needs: [String]
     let status: String
     let reason: String?
     let evidence: [String]
@@ -72,6 +73,7 @@ private struct Document: Encodable {
       title = result.rule.title
       why = result.rule.why
       whereToLook = result.rule.whereToLook
+      needs = result.rule.capabilities.map(\.rawValue).sorted()
       (status, reason) =
         switch result.status {
         case .passed: ("passed", nil)
