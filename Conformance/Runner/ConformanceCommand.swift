@@ -4,7 +4,8 @@ import HawtConformance
 /// `hawt-conformance`: proves, or disproves, that backends keep the rules.
 struct ConformanceCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "hawt-conformance",
+    // A third party's command has a name of its own.
+    commandName: CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? "hawt-conformance",
     abstract: "Checks every rule of RULES.md on dispatchers made with the chosen backends.",
     discussion: "Exit code: 0 all conform, 1 a rule is broken, 2 backends differ, 3 wrong usage.")
 
@@ -78,6 +79,7 @@ struct ConformanceCommand: ParsableCommand {
         seed: first &+ UInt64(repetition - 1), scale: scale, patience: .seconds(patience ?? 60),
         countsDescriptors: true)
       options.stopsAtFailure = failFast
+      options.command = CommandLine.arguments.first
       for subject in subjects {
         var run = Run(subject: subject, seed: options.seed, repetition: repetition)
         writer.began(run)

@@ -33,7 +33,8 @@ struct HistoryArguments: ParsableArguments {
   /// - Throws: the exit code, 1 the model rejects, 2 the backends differ; `ValidationError` for wrong usage.
   func run(on subjects: [Subject], seed: UInt64?, patience: Int, asJSON isJSON: Bool) throws {
     let count = histories ?? 10_000
-    let options = HistoryOptions(seed: seed, count: count, choice: pace ?? .both, patience: .seconds(patience))
+    var options = HistoryOptions(seed: seed, count: count, choice: pace ?? .both, patience: .seconds(patience))
+    options.command = CommandLine.arguments.first
     let file = try trace.map { path in
       guard let file = fopen(path, "w") else {
         throw ValidationError("the file of --trace, \(path), cannot be written: \(String(cString: strerror(errno)))")

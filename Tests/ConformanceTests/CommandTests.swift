@@ -86,6 +86,22 @@ import Testing
     }
   }
 
+  /// What a failure prints is run as it stands, by a shell.
+  @Test(
+    arguments: [
+      ("--backend lazy-add --rule B4 --fail-fast --scale 0.1", Int32(1)),
+      ("--backend no-flaw,edge-triggered --compare --pace lockstep --seed 9", 2),
+    ])
+  func aPrintedReplayFailsAgain(_ line: String, _ code: Int32) throws {
+    let words = (line + " --patience 1").split(separator: " ").map(String.init)
+    let run = try CommandRun.of("hawt-conformance-broken", words)
+    #expect(run.code == code, "\(run)")
+    let found = try #require(run.text.firstMatch(of: /replay: +(.*)/)).output.1
+    #expect(found.contains("hawt-conformance-broken --backend \(words[1]) "))
+    let again = try CommandRun.ofShell(String(found))
+    #expect(again.code == code, "\(found): \(again)")
+  }
+
   @Test func aComparisonIsThereForPrograms() throws {
     let arguments = ["--compare", "--histories", "6", "--seed", "9", "--pace", "lockstep", "--format", "json"]
     for (command, code, backends) in [

@@ -17,6 +17,10 @@ public struct Options: Sendable {
   /// process's own executable or its test bundle; nil: this process itself, or one called `hawt-conformance`.
   public var scenarioExecutable: String?
 
+  /// The command that a failure prints to have the same again; nil: the kit's own if it knows the backend, or else the
+  /// executable of the scenarios.
+  public var command: String?
+
   /// Every option may be left out.
   public init(
     seed: UInt64? = nil, scale: Double? = nil, patience: Duration = .seconds(60), countsDescriptors: Bool = false,

@@ -62,11 +62,9 @@ public func verifyAndWait(_ rule: Rule, on subject: Subject, options: Options = 
     } else {
       failures.isEmpty ? .passed : .failed
     }
-  let replay =
-    "hawt-conformance --backend \(subject.name) --rule \(rule.id) --seed \(options.seed)"
-    + (options.scale.map { " --scale \($0)" } ?? "")
   return RuleResult(
-    rule: rule, status: status, evidence: evidence, failures: failures, duration: start.elapsed, replay: replay)
+    rule: rule, status: status, evidence: evidence, failures: failures, duration: start.elapsed,
+    replay: Replay.line(rule, on: subject, options))
 }
 
 /// What becomes of a check that is declared to fail.
