@@ -33,8 +33,10 @@ release := $(scratch)/release
 libraries := HawtDispatch HawtSockets Polling HawtConformance HawtConformanceCommand
 sources := Sources Tests Conformance Benchmarks/Sources Benchmarks/Package.swift Package.swift
 
-# How many histories `make compare` plays, and what else its command is told (`--seed N`, `--trace out.jsonl`).
+# How many histories `make compare` plays, and what else its command is told (`--seed N`, `--trace out.jsonl`);
+# WITHIN: how many seconds they may take, the build not counted; any number if it is empty.
 HISTORIES ?= 10000
+WITHIN ?=
 COMPARE ?=
 
 .PHONY: help build demo test test-epoll test-libevent test-both conformance compare formats mutants mutants-quick models
@@ -69,7 +71,7 @@ conformance: $(if $(filter libevent,$(BACKEND)),libevent) ## run every rule of S
 
 compare: $(if $(filter libevent,$(BACKEND)),libevent) ## play HISTORIES seeded histories on every backend: they and a model must agree
 	$(SWIFT) build -c release --product hawt-conformance $(flags)
-	$(release)/hawt-conformance --compare --histories $(HISTORIES) $(COMPARE)
+	$(if $(WITHIN),timeout --verbose $(WITHIN)) $(release)/hawt-conformance --compare --histories $(HISTORIES) $(COMPARE)
 
 formats: ## have the command's formats read by prove, xmllint and junitparser
 	$(SWIFT) build --product hawt-conformance $(flags)

@@ -7,11 +7,12 @@ struct HistoryArguments: ParsableArguments {
   @Flag(help: "Play histories on every backend, compare what is seen, and have the model judge it.")
   var compare = false
 
-  @Option(help: "How many histories, or how often to replay one that races.")
-  var histories: Int = 10_000
+  @Option(help: "How many histories, or how often to replay one that races; 10000 by default.")
+  var histories: Int?
 
-  @Option(help: "Which histories: lockstep (compared byte by byte), racing (judged by the model), or both.")
-  var pace: HistoryOptions.Choice = .both
+  @Option(
+    help: "Which histories: lockstep (compared byte by byte), racing (judged by the model), or both (the default).")
+  var pace: HistoryOptions.Choice?
 
   @Option(help: "Write what was observed there, as JSON lines.")
   var trace: String?
@@ -19,8 +20,8 @@ struct HistoryArguments: ParsableArguments {
   @Option(help: "Play one history again, by the name that a failure prints: lockstep/SEED or racing/SEED, and steps.")
   var replay: String?
 
-  /// Whether histories were asked for.
-  var areAsked: Bool { compare || replay != nil }
+  /// Whether more than one history is played: one in lockstep shows the same each time.
+  var repeats: Bool { !(replay?.hasPrefix(HistoryOptions.Choice.lockstep.rawValue) ?? false) }
 
   /// Plays them.
   ///
@@ -28,16 +29,21 @@ struct HistoryArguments: ParsableArguments {
   ///   - subjects: the backends.
   ///   - seed: where the choice starts; nil: anywhere.
   ///   - patience: seconds.
-  /// - Throws: the exit code: 1 the model rejects, 2 the backends differ, 3 wrong usage.
-  func run(on subjects: [Subject], seed: UInt64?, patience: Int) throws {
-    guard histories >= 1 else { usage("--histories must be at least 1") }
-    let options = HistoryOptions(seed: seed, count: histories, choice: pace, patience: .seconds(patience))
-    let file = trace.map { path in
-      guard let file = fopen(path, "w") else { usage("the file of --trace, \(path), cannot be written") }
+  ///   - isJSON: whether nothing is printed but one object, at the end.
+  /// - Throws: the exit code, 1 the model rejects, 2 the backends differ; `ValidationError` for wrong usage.
+  func run(on subjects: [Subject], seed: UInt64?, patience: Int, asJSON isJSON: Bool) throws {
+    let count = histories ?? 10_000
+    var options = HistoryOptions(seed: seed, count: count, choice: pace ?? .both, patience: .seconds(patience))
+    options.command = CommandLine.arguments.first
+    let file = try trace.map { path in
+      guard let file = fopen(path, "w") else {
+        throw ValidationError("the file of --trace, \(path), cannot be written: \(String(cString: strerror(errno)))")
+      }
       return file
     }
     defer { if let file { fclose(file) } }
     let writer = file.map { file in { (line: String) in _ = fputs(line + "\n", file) } }
+    let say = { (line: String) in if !isJSON { Output.standard.print(line) } }
 
     let names = subjects.map(\.name).joined(separator: ", ")
     let start = ContinuousClock.now
@@ -47,33 +53,25 @@ struct HistoryArguments: ParsableArguments {
     let willPlay = { (name: String) in HistoryWatch.willPlay(name, atMost: 300 + 10 * patience) }
     let report: HistoryReport
     if let replay {
-      print("replaying \(replay) on \(names)")
+      say("replaying \(replay) on \(names)")
       guard let found = try replayHistory(named: replay, on: subjects, options: options, trace: writer, willPlay) else {
-        usage("'\(replay)' names no history")
+        throw ValidationError("'\(replay)' names no history")
       }
       report = found
     } else {
-      print("\(histories) histories on \(names): seed \(options.seed)")
-      fflush(nil)
+      say("\(count) histories on \(names): seed \(options.seed)")
       report = try compareHistories(on: subjects, options: options, trace: writer) { done, name in
         willPlay(name)
-        guard done > 0, done % max(1, histories / 10) == 0 else { return }
-        print("  \(done) histories")
-        fflush(nil)
+        if done > 0, done % max(1, count / 10) == 0 { say("  \(done) histories") }
       }
     }
-    print(
+    if isJSON { printJSON(Comparison(report, seed: replay == nil ? options.seed : nil)) }
+    say(
       "histories: \(report.histories) on \(report.backends.joined(separator: ", ")), \(report.events) events judged, "
         + "\(report.linesCompared) lines compared, \((ContinuousClock.now - start).components.seconds) s")
-    guard let finding = report.finding else { return print("histories: no difference") }
-    print("histories: \(finding.kind == .differs ? "the backends differ" : "the model rejects")\n    \(finding)")
-    fflush(nil)
+    guard let finding = report.finding else { return say("histories: no difference") }
+    say("histories: \(finding.kind == .differs ? "the backends differ" : "the model rejects")\n    \(finding)")
     throw ExitCode(finding.kind == .differs ? 2 : 1)
-  }
-
-  private func usage(_ text: String) -> Never {
-    print("hawt-conformance: \(text)")
-    Glibc.exit(3)
   }
 }
 

@@ -1,5 +1,4 @@
 import BrokenBackends
-import Foundation
 import HawtConformance
 import Testing
 
@@ -8,26 +7,11 @@ import Testing
 ///
 /// Each runs in a process of its own, which may crash, hang and leak as it likes.
 @Suite(.serialized) struct BrokenBackendTests {
-  private struct Outcome {
-    let code: Int32
-    let text: String
-  }
-
-  /// Runs the command for broken backends, which lies beside the test bundle.
-  private static func verify(_ broken: BrokenSubject, patience: Int) throws -> Outcome {
-    let here = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    let process = Foundation.Process()
-    process.executableURL = URL(filePath: here).deletingLastPathComponent().appending(path: "hawt-conformance-broken")
-    process.arguments = [
-      "--backend", broken.subject.name, "--rule", broken.rule, "--patience", "\(patience)", "--fail-fast",
-    ]
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    process.waitUntilExit()
-    return Outcome(code: process.terminationStatus, text: text)
+  /// Runs the command for broken backends.
+  private static func verify(_ broken: BrokenSubject, patience: Int) throws -> CommandRun {
+    try CommandRun.of(
+      "hawt-conformance-broken",
+      ["--backend", broken.subject.name, "--rule", broken.rule, "--patience", "\(patience)", "--fail-fast"])
   }
 
   @Test(arguments: BrokenSubject.all) func isCaught(_ broken: BrokenSubject) throws {

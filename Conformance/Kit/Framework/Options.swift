@@ -10,9 +10,16 @@ public struct Options: Sendable {
   public var countsDescriptors: Bool
   /// Whether a rule's other checks are left out once one has failed: for backends that are expected to fail.
   public var stopsAtFailure = false
+  /// What rules have to do without although the machine may have it, a child process in a sandbox say: those that need it
+  /// are skipped.
+  public var withheld: Set<Capability> = []
   /// The executable that runs scenarios (see `runScenarioIfAsked`): a path, or the name of one that lies beside the
   /// process's own executable or its test bundle; nil: this process itself, or one called `hawt-conformance`.
   public var scenarioExecutable: String?
+
+  /// The command that a failure prints to have the same again; nil: the kit's own if it knows the backend, or else the
+  /// executable of the scenarios.
+  public var command: String?
 
   /// Every option may be left out.
   public init(

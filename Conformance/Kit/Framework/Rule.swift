@@ -12,6 +12,8 @@ public struct Rule: Sendable, CustomStringConvertible {
   public let why: String
   /// Where to look when it fails: files and types of the library.
   public let whereToLook: [String]
+  /// What it needs of the machine; who has scenarios needs a child process.
+  public let capabilities: Set<Capability>
   /// Each would fail if the rule, or one of its clauses, were broken.
   public let checks: [Check]
   /// What must run in a process of its own, because it traps, forks, or measures the whole process.
@@ -19,14 +21,15 @@ public struct Rule: Sendable, CustomStringConvertible {
 
   /// States a rule, with the checks that show it.
   public init(
-    _ id: String, _ title: String, level: RuleLevel = .must, why: String, whereToLook: [String], checks: [Check],
-    scenarios: [Scenario] = []
+    _ id: String, _ title: String, level: RuleLevel = .must, why: String, whereToLook: [String],
+    capabilities: Set<Capability> = [], checks: [Check], scenarios: [Scenario] = []
   ) {
     self.id = id
     self.level = level
     self.title = title
     self.why = why
     self.whereToLook = whereToLook
+    self.capabilities = scenarios.isEmpty ? capabilities : capabilities.union([.childProcess])
     self.checks = checks
     self.scenarios = scenarios
   }

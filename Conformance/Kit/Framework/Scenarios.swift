@@ -56,9 +56,8 @@ extension CheckContext {
   func runChild(_ scenario: String, environment: [String: String] = [:]) throws -> ChildOutcome {
     try require(
       rule.scenarios.contains { $0.name == scenario }, "the kit has no scenario '\(scenario)' for \(rule.id)")
-    guard let executable = scenarioExecutable else {
-      throw CheckFailure(
-        "no executable to run scenarios: call runScenarioIfAsked() first in main, or set \(executableVariable)")
+    guard let executable = options.foundScenarioExecutable else {
+      throw CheckFailure("it needs \(Capability.childProcess.what)")
     }
     var variables = environment
     variables[scenarioVariable] = "\(rule.id)/\(scenario)"
@@ -95,10 +94,13 @@ extension CheckContext {
       if words.count == 2, let count = Int(words[0]) { record(String(words[1]), count) }
     }
   }
+}
 
-  private var scenarioExecutable: String? {
-    let given = options.scenarioExecutable ?? Process.environment(executableVariable)
-    if let given, given.contains("/") { return given }
+extension Options {
+  /// The executable that a child process is; nil: there is none.
+  var foundScenarioExecutable: String? {
+    let given = scenarioExecutable ?? Process.environment(executableVariable)
+    if let given, given.contains("/") { return access(given, X_OK) == 0 ? given : nil }
     if given == nil, isOwnScenarioHost.value == 1 { return "/proc/self/exe" }
     // A test bundle is an argument of the process that runs it; what the package built lies beside it.
     let places = [Process.link("/proc/self/exe") ?? ""] + Process.arguments

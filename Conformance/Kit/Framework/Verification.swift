@@ -45,7 +45,8 @@ public func verifyAndWait(_ rule: Rule, on subject: Subject, options: Options = 
   let start = Moment.now
   var evidence: [String] = []
   var failures: [String] = []
-  for check in rule.checks {
+  let missing = rule.missing(options)
+  for check in rule.checks where missing.isEmpty {
     var outcome = run(check, of: rule, on: subject, options: options)
     if let why = subject.difference(inCheck: check.name, of: rule.id) { outcome = judge(outcome, knownAs: why) }
     evidence += outcome.evidence
@@ -54,12 +55,16 @@ public func verifyAndWait(_ rule: Rule, on subject: Subject, options: Options = 
   }
   if rule.checks.isEmpty { failures.append("the rule has no check") }
   let status: RuleResult.Status =
-    if rule.level == .untested { .skipped("declared as untested") } else { failures.isEmpty ? .passed : .failed }
-  let replay =
-    "hawt-conformance --backend \(subject.name) --rule \(rule.id) --seed \(options.seed)"
-    + (options.scale.map { " --scale \($0)" } ?? "")
+    if rule.level == .untested {
+      .skipped("declared as untested")
+    } else if !missing.isEmpty {
+      .skipped("needs " + missing.map(\.what).joined(separator: ", and "))
+    } else {
+      failures.isEmpty ? .passed : .failed
+    }
   return RuleResult(
-    rule: rule, status: status, evidence: evidence, failures: failures, duration: start.elapsed, replay: replay)
+    rule: rule, status: status, evidence: evidence, failures: failures, duration: start.elapsed,
+    replay: Replay.line(rule, on: subject, options))
 }
 
 /// What becomes of a check that is declared to fail.

@@ -13,6 +13,8 @@ public struct HistoryOptions: Sendable {
   public var choice: Choice
   /// How long to wait for what is owed before it counts as lost. Only a bound for failures, never a pause.
   public var patience: Duration
+  /// The command that a finding prints to have its history again; nil: the kit's own.
+  public var command: String?
 
   /// Every option may be left out.
   public init(
@@ -52,12 +54,24 @@ public struct HistoryFinding: Sendable, CustomStringConvertible {
   /// The history, as short as it could be made.
   let history: History
 
-  /// The same history again.
-  public var replay: String { "hawt-conformance --replay \(history.name)" }
+  init(kind: Kind, reason: String, history: History) {
+    self.kind = kind
+    self.reason = reason
+    self.history = history
+    replay = "--replay \(history.name)"
+  }
+
+  /// The history's name, as `--replay` takes it.
+  public var name: String { history.name }
+  /// The history's steps, as they are printed.
+  public var steps: [String] { history.steps.map(\.description) }
+
+  /// The command that plays it again.
+  public internal(set) var replay: String
 
   /// The history, what is wrong with it, and the command that plays it again.
   public var description: String {
-    let steps = history.steps.map { "      \($0)" }.joined(separator: "\n")
+    let steps = steps.map { "      \($0)" }.joined(separator: "\n")
     return "\(reason)\n    the history:\n\(steps)\n    replay: \(replay)"
   }
 }
@@ -87,7 +101,7 @@ public func compareHistories(
   on subjects: [Subject], options: HistoryOptions, trace: ((String) -> Void)? = nil,
   progress: (_ done: Int, _ next: String) -> Void = { _, _ in }
 ) throws -> HistoryReport {
-  let comparison = try HistoryComparison(subjects, patience: options.patience, trace: trace)
+  let comparison = try HistoryComparison(subjects, options, trace: trace)
   for index in 0..<options.count {
     let history = options.history(at: index)
     progress(index, history.name)
@@ -105,7 +119,7 @@ public func replayHistory(
   _ willPlay: (String) -> Void = { _ in }
 ) throws -> HistoryReport? {
   guard let history = History(named: name) else { return nil }
-  let comparison = try HistoryComparison(subjects, patience: options.patience, trace: trace)
+  let comparison = try HistoryComparison(subjects, options, trace: trace)
   for _ in 0..<(history.pace == .racing ? options.count : 1) {
     willPlay(history.name)
     if try comparison.compare(history, shrinks: false) != nil { break }
@@ -116,15 +130,15 @@ public func replayHistory(
 /// Plays histories on the stages of several backends.
 final class HistoryComparison {
   private let subjects: [Subject]
-  private let patience: Duration
+  private let options: HistoryOptions
   private let trace: ((String) -> Void)?
   private var stages: [HistoryStage]
   private var report: HistoryReport
 
-  init(_ subjects: [Subject], patience: Duration, trace: ((String) -> Void)? = nil) throws {
+  init(_ subjects: [Subject], _ options: HistoryOptions, trace: ((String) -> Void)? = nil) throws {
     let names = subjects.map(\.name)
     self.subjects = subjects.count == 1 ? subjects + subjects : subjects
-    self.patience = patience
+    self.options = options
     self.trace = trace
     stages = try self.subjects.map { try HistoryStage($0) }
     report = HistoryReport(backends: names)
@@ -139,6 +153,7 @@ final class HistoryComparison {
   /// Plays one history; one that is wrong is shortened and stands in the report.
   @discardableResult
   func compare(_ history: History, shrinks: Bool = true) throws -> HistoryFinding? {
+    let patience = options.patience
     guard var finding = try judge(history, patience: patience, counts: true) else { return nil }
     if shrinks {
       let kept = finding.kind
@@ -148,6 +163,8 @@ final class HistoryComparison {
         return again?.kind == kept ? again : nil
       }
     }
+    finding.replay = Replay.line(
+      history: finding.name, on: report.backends, command: options.command, patience: patience)
     report.finding = finding
     return finding
   }

@@ -8,15 +8,20 @@ struct JSONWriter: ReportWriter {
   init(_ output: Output) { self.output = output }
 
   func ended(_ runs: [Run]) {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let document = Document(
       conforms: runs.allSatisfy { $0.report.isConforming }, runs: runs.map(Document.Run.init))
-    do {
-      output.print(String(decoding: try encoder.encode(document), as: UTF8.self))
-    } catch {
-      fatalError("a report has no form in JSON: \(error)")
-    }
+    printJSON(document, to: output)
+  }
+}
+
+/// Writes one object, with its names in order: the same found twice is the same text.
+func printJSON(_ document: some Encodable, to output: Output = .standard) {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+  do {
+    output.print(String(decoding: try encoder.encode(document), as: UTF8.self))
+  } catch {
+    fatalError("a report has no form in JSON: \(error)")
   }
 }
 
@@ -54,6 +59,7 @@ private struct Document: Encodable {
     let title: String
     let why: String
     let whereToLook: [String]
+    let needs: [String]
     let status: String
     let reason: String?
     let evidence: [String]
@@ -67,6 +73,7 @@ private struct Document: Encodable {
       title = result.rule.title
       why = result.rule.why
       whereToLook = result.rule.whereToLook
+      needs = result.rule.capabilities.map(\.rawValue).sorted()
       (status, reason) =
         switch result.status {
         case .passed: ("passed", nil)

@@ -8,6 +8,7 @@ extension Rule {
     why: "Three kinds of readiness that backends tell differently would be three kinds of bugs; the system call that "
       + "follows an event tells errors anyway.",
     whereToLook: ["your backend's wait(_:into:)", "Sources/PollingEpoll", "Sources/PollingLibevent"],
+    capabilities: [.processFiles, .processDescriptors, .terminals],
     checks: [
       Check("a level is reported by every wait, until it is drained", levelsAreRepeated),
       Check("each direction for itself", eachDirection),

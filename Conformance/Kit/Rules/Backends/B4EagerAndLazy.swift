@@ -12,6 +12,7 @@ extension Rule {
       "An error has to meet who asked; a closed descriptor must be out before its number is used again; and an event that "
       + "disarms and re-arms would otherwise cost two system calls.",
     whereToLook: ["Sources/Polling/Poller/Poller+Changes.swift", "your backend's add(_:_:_:)"],
+    capabilities: [.processFiles],
     checks: [
       Check("a backend refuses at once what cannot be registered, and is none the worse", addingIsEager),
       Check("a backend forgets at once what is removed, and takes its number under another token", removingForgets),

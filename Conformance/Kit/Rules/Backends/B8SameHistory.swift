@@ -9,6 +9,7 @@ extension Rule {
       "Whoever changes the backend must not find another library: the union of events per quiescent step, the order per "
       + "queue, the errors and the counts of deliveries are the same.",
     whereToLook: ["the history and both traces, which the report prints", "the backend that differs from the others"],
+    capabilities: [.processFiles, .processDescriptors, .terminals],
     checks: [
       Check("short seeded histories, in lockstep, on every backend that is built in", sameHistories),
       Check("seeded calls to a bare backend, against one that lives in memory", likeMemory),

@@ -5,6 +5,7 @@ extension Rule {
     "L3", "shutdown drops timers, refuses outsiders, drains, joins; nothing vanishes, and it never hangs",
     why: "a server must stop without losing what it accepted, and stop even if something is stuck",
     whereToLook: ["Sources/HawtDispatch/Dispatcher: shutdown", "the chunk list's closed bit"],
+    capabilities: [.processFiles],
     checks: [
       Check("pending timers are dropped and reported, new ones refused", timersAreDropped),
       Check("outside submissions are refused, running work may submit", outsidersAreRefused),

@@ -5,6 +5,7 @@ extension Rule {
     "L4", "shutdown unregisters sources and does not cancel them; restart revives queues and sources",
     why: "a service that stops and starts keeps its objects, and may do so for years",
     whereToLook: ["Dispatcher.restart", "re-registration of sources", "descriptors of a poller"],
+    capabilities: [.processFiles],
     checks: [
       Check("queues, pinned ones and sources live on", everythingLivesOn),
       Check("suspensions, targets and readiness from while it was stopped", stateIsKept),

@@ -6,6 +6,7 @@ extension Rule {
     "L5", "a dispatcher whose last reference goes runs what it was given, stops, and frees everything",
     why: "a library embeds a dispatcher and must not leak threads into its host",
     whereToLook: ["the dispatcher's handle and its deinit", "who joins a worker that drops the last reference"],
+    capabilities: [.processFiles],
     checks: [
       Check("dropped with work on every kind of queue", droppedWithWork),
       Check("dropped by its own task", droppedByOwnTask),

@@ -9,6 +9,7 @@ extension Rule {
       + "that asked. One that cannot be made leaves nothing behind.",
     why: "A library that brings its own dispatcher into a process must neither notice nor disturb another's.",
     whereToLook: ["Sources/HawtDispatch/Dispatcher", "Sources/HawtDispatch/Sources/SignalSource.swift"],
+    capabilities: [.processFiles],
     checks: [
       Check("own workers, threads and names", ownWorkers),
       Check("own backends, of every kind that is built in", ownBackends),

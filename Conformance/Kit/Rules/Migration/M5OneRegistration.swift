@@ -5,6 +5,7 @@ extension Rule {
     "M5", "a source is registered with at most one poller, in the end with its root's, or none if cancelled",
     why: "two registrations are two threads in one handler; none is a connection that hangs",
     whereToLook: [MigrationFiles.source, "registration and removal during a migration"],
+    capabilities: [.processFiles],
     checks: [
       Check("the kernel's sets, watched while a source migrates", watchedMigration),
       Check("any order of activate, retarget, suspend, resume, cancel", randomOrders),

@@ -5,6 +5,7 @@ extension Rule {
     "Q5", "no submission is lost to a worker that goes to sleep; one wake-up write a sleep; idle costs no CPU",
     why: "a lost wake-up hangs a user for ever; superfluous ones cost more than the work",
     whereToLook: ["the worker's announcement of sleep, and its second look", "Sources/Polling: the waker"],
+    capabilities: [.processFiles],
     checks: [
       Check("one submission at a time races a worker's falling asleep", oneAtATime),
       Check("a submission at each moment of a worker's falling asleep", sweepOverTheMoment),

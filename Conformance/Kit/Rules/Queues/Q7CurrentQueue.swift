@@ -6,6 +6,7 @@ extension Rule {
     "Q7", "the current queue is the innermost frame; isExecuting holds for each enclosing one",
     why: "code asserts where it runs instead of locking; a wrong answer is a data race",
     whereToLook: ["the worker's queue frames", "assertExecuting of each queue"],
+    capabilities: [.processFiles],
     checks: [
       Check("inside nested, pinned, global and thread queues", insideEachQueue),
       Check("frames are restored when a nested queue's task ends", framesAreRestored),

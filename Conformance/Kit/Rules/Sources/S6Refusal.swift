@@ -10,6 +10,7 @@ extension Rule {
     why: "A source that silently never fires looks like a peer that never speaks; one that takes the loop down with it "
       + "turns one bad descriptor into an outage.",
     whereToLook: ["Sources/HawtDispatch/Sources (registering)", "Sources/HawtDispatch/Support/Errors.swift"],
+    capabilities: [.processFiles],
     checks: [
       Check("activate throws what the system said, and the source is cancelled", activationIsRefused),
       Check("an interest in nothing is refused", emptyInterestIsRefused),

@@ -10,6 +10,7 @@ extension Rule {
       "The cancel handler is the only safe place to close a descriptor: too early, and a stranger's descriptor is read; "
       + "never, and it leaks; twice, and a stranger's is closed.",
     whereToLook: ["Sources/HawtDispatch/Sources (cancelling)", "Sources/HawtDispatch/Dispatcher (whenCancelled)"],
+    capabilities: [.processFiles],
     checks: [
       Check("cancel does not wait for a handler that is held", cancelDoesNotWait),
       Check("many cancels at once, one cancel handler", manyCancels),

@@ -11,6 +11,7 @@ extension Rule {
       "A poller that leaks into a program that was started keeps sockets open and reports what nobody reads; a child "
       + "shares the parent's kernel set, so that one deregistration there makes the parent deaf.",
     whereToLook: ["Sources/HawtDispatch (fork detection)", "Sources/Polling/Poller (abandonAfterFork)"],
+    capabilities: [.processFiles],
     checks: [
       Check("internal descriptors are close-on-exec") {
         try $0.expectSuccess(of: "close-on-exec")

@@ -9,6 +9,7 @@ extension Rule {
       "A lease has to end while the laptop sleeps, a frame must not; and whoever sets the date must not fire a thousand "
       + "timeouts.",
     whereToLook: ["Sources/Polling/Devices/DeadlineTimer.swift", "Sources/HawtDispatch/Timers"],
+    capabilities: [.processFiles],
     checks: [
       Check("the kernel is told each deadline on the clock that was chosen") {
         try $0.expectSuccess(of: "the kernel's view")

@@ -8,6 +8,7 @@ extension Rule {
     why: "Whoever gets true frees what the task would have used; whoever gets false leaves that to the task. Any other "
       + "answer is a leak or a use after free.",
     whereToLook: ["Sources/HawtDispatch/Timers"],
+    capabilities: [.processFiles],
     checks: [
       Check("cancelled before it is due, from everywhere", cancelledInTime),
       Check("cancelled while due and waiting in its queue", cancelledWhileWaiting),
