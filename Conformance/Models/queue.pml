@@ -4,7 +4,7 @@
  * shutdown adds to the word: shutdown.pml).
  *
  * The state word: SCHED (somebody is responsible: an entry in the target, a runner, or a suspension that holds
- * it), RUN (by which worker), AGAIN, suspend count, epoch. An `atomic` block that touches these variables is ONE
+ * it), QUEUED (an entry of the present epoch stands in the target), RUN (by which worker), AGAIN, suspend count, epoch. An `atomic` block that touches these variables is ONE
  * read-modify-write of that word, or one load where nothing is written.
  *
  *            publish, resume to 0 (push)               pop a valid entry
@@ -19,14 +19,16 @@
  *             SCHED: nothing more - but if the exchange gave WAITING and RUN is set: set AGAIN, for the runner may
  *             have marked the slot and not yet left.
  *   Own post  a running task to its own queue: reserve; store FULL; no look at the state: the runner is here, and looks at the list again.
- *   Runner    takes an entry only if SCHED, not RUN, not suspended, epoch equal. Before EACH task, the first too, it looks at its
+ *   Runner    takes an entry only if SCHED, not RUN, not suspended, epoch equal; QUEUED is cleared then, and also if suspension
+ *             is all that is in the way. Before EACH task, the first too, it looks at its
  *             interrupt word: exchange it for 0, THEN read the state. Leaving for a slot that is not published: mark
  *             it WAITING while RUN is still set, then clear SCHED|RUN - unless AGAIN, then clear that and go on. After
  *             RUN is cleared, no chunk may be touched: another runner may have recycled it. Leaving an
  *             empty list: clear SCHED|RUN, then read tail again and act as a producer if it moved.
  *   Retarget  (under the topology lock) target := new, THEN epoch+1; RUN -> set that worker's interrupt word;
  *             else SCHED and not suspended -> push (q, new epoch) to the target.
- *   Suspend   count+1; RUN -> set that worker's interrupt word. Resume to 0: if SCHED and not RUN: epoch+1, push.
+ *   Suspend   count+1; RUN -> set that worker's interrupt word. Resume to 0: if SCHED, not RUN and not QUEUED: push. So a queue that is
+ *             suspended and resumed again and again has one entry in its target.
  *   Pushers   read the target after the RMW that gave them the epoch of the entry.
  *
  * A task "starts" when its runner's last look at the interrupt word finds it 0. No look can come later than the user's code,
@@ -42,7 +44,7 @@
  * Checked: nobody runs beside another; order; exactly once; after retarget returned tasks start on the new target
  * only, after suspend returned none; at the end all have run; no livelock (the state graph has no cycle).
  *
- * MUTANTS: 8
+ * MUTANTS: 9
  *   1 no AGAIN bit: the late producer finds SCHED still set, the runner then leaves: task lost
  *   2 retarget raises the epoch before it publishes the target: a task starts on the old worker
  *   3 a pusher reads the target before its RMW: the same
@@ -51,6 +53,7 @@
  *   6 an empty list is left without reading tail again: task lost
  *   7 the runner's leave keeps SCHED for the late producer, who then pushes: an entry meets RUN and is void, task lost
  *   8 a thread that is not the runner posts as if it were: it looks at no state: task lost
+ *   9 a suspended queue's entry is dropped, and QUEUED kept: the resume pushes nothing: task lost
  * CASES: 4
  *   1 two producers, a retarget; 2 two producers, a suspension; 3 one producer, two retargets beside a suspension;
  *   4 one producer, a task that posts to its own queue, a retarget
@@ -72,11 +75,17 @@
 #define FULL 2
 #define ANY 2
 
-bool SCHED, AGAIN; byte RUN, SUSP, EPOCH;        /* the state word */
+bool SCHED, QUEUED, AGAIN; byte RUN, SUSP, EPOCH;        /* the state word */
 byte target;
 byte tail, head, slot[N];                        /* the list, without its chunks */
 bool intr[2];
+#if CASE == 2
+#define PAIRS 2
+chan inbox[2] = [1] of { byte };                 /* never more than one, however often it is suspended */
+#else
+#define PAIRS 1
 chan inbox[2] = [6] of { byte };                 /* entries (q, epoch) per worker */
+#endif
 
 byte running, ran, must = ANY; bool held;        /* what is checked */
 byte owner[N], seq[N], lastSeq[3];
@@ -92,7 +101,7 @@ inline schedule(sawWaiting) {
   atomic {
     pushing = false;
     if
-    :: !SCHED -> SCHED = true; e = EPOCH; pushing = (SUSP == 0)
+    :: !SCHED -> SCHED = true; e = EPOCH; pushing = (SUSP == 0); QUEUED = pushing
     :: SCHED && RUN != 0 && sawWaiting ->
 #if MUTANT == 7
        e = EPOCH; pushing = (SUSP == 0)
@@ -147,7 +156,13 @@ end:
   atomic {
     inbox[w]?mine;
     got = SCHED && RUN == 0 && SUSP == 0 && EPOCH == mine;
-    if :: got -> RUN = w + 1 :: else fi
+    if
+    :: got -> assert(QUEUED); RUN = w + 1; QUEUED = false
+#if MUTANT != 9
+    :: !got && RUN == 0 && EPOCH == mine -> QUEUED = false
+#endif
+    :: else
+    fi
   }
   if :: !got -> atomic { mine = 0; goto end } :: else fi;
 #if MUTANT == 5
@@ -172,7 +187,7 @@ next:
   /* unwind: SCHED stays; a CAS, so look again */
   atomic {
     if :: EPOCH == mine && SUSP == 0 -> goto next :: else fi;
-    RUN = 0; AGAIN = false; e = EPOCH; pushing = (SUSP == 0)
+    RUN = 0; AGAIN = false; e = EPOCH; pushing = (SUSP == 0); QUEUED = pushing
   }
   if :: pushing -> atomic { t = target; push(t, e) } :: else fi;
   atomic { e = 0; t = 0; mine = 0; pushing = false; goto end };
@@ -212,7 +227,7 @@ proctype Retargeter(byte n) {
 #if MUTANT != 2
      target = to;
 #endif
-     atomic { EPOCH++; e = EPOCH; r = RUN; pushing = SCHED && RUN == 0 && SUSP == 0 }
+     atomic { EPOCH++; e = EPOCH; r = RUN; pushing = SCHED && RUN == 0 && SUSP == 0; QUEUED = pushing }
 #if MUTANT == 2
      target = to;
 #endif
@@ -227,17 +242,22 @@ proctype Retargeter(byte n) {
 }
 
 proctype Suspender() {
-  byte e, r, t; bool pushing;
-  atomic { SUSP++; r = RUN }
-  if :: r != 0 -> intr[r - 1] = true :: else fi;
-  held = true;
-  held = false;
-  atomic {
-    SUSP--;
-    pushing = (SUSP == 0 && SCHED && RUN == 0);
-    if :: pushing -> EPOCH++; e = EPOCH :: else fi
-  }
-  if :: pushing -> atomic { t = target; push(t, e) } :: else fi
+  byte e, r, t, n; bool pushing;
+  do
+  :: n < PAIRS ->
+     atomic { SUSP++; r = RUN; n++ }
+     if :: r != 0 -> intr[r - 1] = true :: else fi;
+     held = true;
+     held = false;
+     atomic {
+       SUSP--;
+       pushing = (SUSP == 0 && SCHED && RUN == 0 && !QUEUED);
+       if :: pushing -> QUEUED = true; e = EPOCH :: else fi
+     }
+     if :: pushing -> atomic { t = target; push(t, e) } :: else fi;
+     atomic { e = 0; r = 0; t = 0; pushing = false }
+  :: else -> break
+  od
 }
 
 init {

@@ -5,28 +5,32 @@
  *
  *   Close     the closed bit, on each list. The fetch_add that reserves tells an outsider whether it came before; if not, VOID is put into its slot,
  *             which is to be consumed too: poke. A running task is no outsider, but on a thread that was left behind it is.
- *   Drained   no deadline: each worker sleeps, each list is empty (no slot reserved either) and not run, and no worker began another round
- *             between two looks at the counts of rounds. Else wait until a worker goes to sleep, and look again.
- *   Leave     each worker is told to leave, and does when it is between two entries. At the deadline: one that is held by a task is abandoned: it takes no entry
- *             any more, whoever looks first deciding under a lock (custody), and what it submits comes from outside.
- *   Discard   then the coordinator is the consumer of each list, also of one whose runner was abandoned; what is published is discarded and counted. A
- *             list that nobody runs: not scheduled, a new epoch; something came meanwhile: schedule.
- *   Start     opens the lists; a new worker takes the place of one that was abandoned. A queue that an abandoned thread is still in is handed on by it.
+ *   Drained   no deadline: each worker sleeps, each list is empty (no slot reserved either) and not run, each worker sleeps still, and none began another
+ *             round between two looks at the counts of rounds: one that wakes runs in the round that it slept in. Else wait until a worker goes to sleep,
+ *             and look again.
+ *   Leave     each worker is told to leave, and takes no entry any more (custody): it leaves when it is between two. At the deadline: one that is held by a
+ *             task is abandoned, and what it submits comes from outside.
+ *   Discard   then the coordinator is the consumer of each list, also of one whose runner was abandoned; what is published is discarded and counted. Each
+ *             list: not scheduled, a new epoch; something came meanwhile: schedule.
+ *   Start     opens the lists; a new worker takes the place of one that was abandoned. A queue that an abandoned thread is still in, and that has been
+ *             scheduled since, is handed on by it.
  *
  * Memory ordering. The tail word's RMWs are totally ordered: what fetched a tail without the bit is seen by every look after it was set. Sleep, rounds:
- * sequentially consistent. Custody: a lock, once leaving.
+ * sequentially consistent. Custody: the barrier of who has it leave, in every thread.
  *
  * Checked: each submission is run, refused, or discarded and reported, exactly one; without deadline nothing is discarded and nothing refused from inside; the
  * number reported is that of the tasks discarded, and none of them runs; what is submitted after the start runs.
  *
  *
- * MUTANTS: 4
+ * MUTANTS: 5
  *   1 a VOID is published without a poke: the list is never empty, the shutdown hangs
  *   2 drained is asked of the workers' sleep alone, once each: stopped while one that was looked at has woken and runs
- *   3 a thread looks whether it is abandoned, and then takes an entry: two consumers
+ *   3 a thread looks whether it has to leave, and then takes an entry: two consumers
  *   4 what waits behind an abandoned runner is counted by the list's depth: refused submissions are reported as discarded
- * CASES: 2
- *   1 no deadline, two queues and two workers, a task that submits to the other queue; 2 a deadline, a queue, a worker that may be held, and a start
+ *   5 drained is asked of the workers' sleep only before the lists: one that woke since has moved a task to a list that was looked at
+ * CASES: 3
+ *   1 no deadline, two queues and two workers, a task that submits to the other queue; 2 a deadline, a queue, a worker that may be held, and a start;
+ *   3 as 1, the queues looked at in the other order
  */
 #ifndef MUTANT
 #define MUTANT 0
@@ -34,10 +38,17 @@
 #ifndef CASE
 #define CASE 1
 #endif
-#if CASE == 1
-#define Q 2
-#else
+#if CASE == 2
 #define Q 1
+#else
+#define Q 2
+#endif
+#if CASE == 3
+#define FIRST 1
+#define SECOND 0
+#else
+#define FIRST 0
+#define SECOND (Q - 1)
 #endif
 #define W 2
 #define S 4
@@ -58,7 +69,9 @@ bool shut, started, raised;
 inline tell(x, poked) {
   atomic {
     if
-    :: !q[x].SCHED -> q[x].SCHED = true; entries!x,q[x].epoch
+    :: !q[x].SCHED ->
+       q[x].SCHED = true;
+       if :: !q[x].RUN -> entries!x,q[x].epoch :: else fi        /* else by a thread that was left behind, which hands it on */
     :: q[x].SCHED && q[x].RUN && (poked) -> q[x].POKED = true
     :: else
     fi
@@ -104,21 +117,21 @@ end:
   };
 drain:
 #if MUTANT == 3
-  if :: abandoned[me] -> goto unfinished :: else fi;
+  if :: leaving[me] -> goto unfinished :: else fi;
 #endif
   atomic {
 #if MUTANT != 3
-    if :: abandoned[me] -> goto unfinished :: else fi;
+    if :: leaving[me] -> goto unfinished :: else fi;
 #endif
     old = EMPTY;
     if :: q[x].head < S -> old = q[x].slot[q[x].head] :: else fi;
-    if :: old >= VOID -> q[x].head++; assert(!abandoned[me]) :: else -> old = 0; goto settle fi;
+    if :: old >= VOID -> q[x].head++; assert(!leaving[me]) :: else -> old = 0; goto settle fi;
     if :: old >= TASK -> n = old - TASK; ran[n]++; assert(ran[n] + discarded[n] == 1) :: else -> old = 0; goto drain fi;
     old = 0
   };
   /* the task; it may be held here for as long as it likes */
   if
-  :: n == 0 -> submit(Q - 1, 1, abandoned[me])
+  :: n == 0 -> submit(SECOND, 1, abandoned[me])
   :: else
   fi;
   n = 0;
@@ -137,7 +150,11 @@ settle:
   x = 0;
   goto next;
 unfinished:
-  atomic { q[x].RUN = false; q[x].POKED = false; entries!x,q[x].epoch };
+  atomic {
+    q[x].RUN = false; q[x].POKED = false;
+    if :: q[x].SCHED -> entries!x,q[x].epoch :: else fi;
+    if :: !abandoned[me] -> away[me] = false; ended[me] = true :: else fi
+  };
 done:
   skip
 }
@@ -157,6 +174,10 @@ inline isDrained() {
   od;
   x = 0;
 #endif
+#if MUTANT != 2 && MUTANT != 5
+  if :: !sleeping[0] -> quiet = false :: else fi;
+  if :: !sleeping[1] -> quiet = false :: else fi;
+#endif
 #if MUTANT != 2
   if :: rounds[0] != b0 -> quiet = false :: else fi;
   if :: rounds[1] != b1 -> quiet = false :: else fi;
@@ -167,7 +188,7 @@ inline isDrained() {
 proctype Shutdown() {
   byte x, b0, b1, old, w, i; bool quiet, refuse;
   q[0].closed = true;
-#if CASE == 1
+#if CASE != 2
   q[1].closed = true;
   do
   :: raised = false;
@@ -209,7 +230,7 @@ proctype Shutdown() {
         }
      od;
      old = 0;
-     atomic { if :: !q[x].RUN -> q[x].SCHED = false; q[x].POKED = false; q[x].epoch++ :: else fi };
+     atomic { q[x].SCHED = false; q[x].POKED = false; q[x].epoch++ };
      if :: q[x].head < S && q[x].slot[q[x].head] >= VOID -> tell(x, false) :: else fi;
      x++
   :: x == Q -> break
@@ -228,8 +249,8 @@ proctype Shutdown() {
 init {
   atomic {
     run Worker(0);
-#if CASE == 1
-    run Worker(1); run Outside(0, 0);
+#if CASE != 2
+    run Worker(1); run Outside(FIRST, 0);
 #else
     ended[1] = true; run Outside(0, 0); run Outside(0, 2);
 #endif
@@ -239,7 +260,7 @@ init {
   assert(shut);
   assert(ran[0] + refused[0] + discarded[0] == 1);
   assert(ran[1] + refused[1] + discarded[1] == ran[0]);
-#if CASE == 1
+#if CASE != 2
   assert(reported == 0 && refused[1] == 0)
 #else
   assert(ran[2] + refused[2] + discarded[2] == 1);

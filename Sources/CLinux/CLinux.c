@@ -5,6 +5,8 @@
 #include <linux/membarrier.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -33,11 +35,29 @@ int hawt_bind_to_nth_cpu(int n) {
   return -1;
 }
 
+// Where a sandbox knows no membarrier: taking a right away from a page that has been written makes the kernel interrupt
+// every CPU that runs a thread of the process, which is a barrier there.
+static void barrier_by_page(void) {
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  static volatile char *page = 0;
+  size_t size = (size_t)sysconf(_SC_PAGESIZE);
+  pthread_mutex_lock(&lock);
+  if (page == 0) {
+    void *made = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (made != MAP_FAILED) page = made;
+  }
+  if (page == 0 || mprotect((void *)page, size, PROT_READ | PROT_WRITE) != 0) abort();
+  *page += 1;
+  if (mprotect((void *)page, size, PROT_READ) != 0) abort();
+  pthread_mutex_unlock(&lock);
+}
+
 void hawt_barrier_in_all_threads(void) {
   // The expedited form has to be registered first; where it is not known, the slow form is.
   syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
   if (syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) return;
-  syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+  if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0) return;
+  barrier_by_page();
 }
 
 // A descriptor plus one, so that zero is a free slot. A slot for each source of a signal; the handler looks at all, so there
@@ -46,6 +66,8 @@ enum { signals = 65, slots = 256 };
 static _Atomic int signal_slots[signals][slots];
 // The process whose slots these are: a forked child inherits the table and the handler, not the sources.
 static _Atomic pid_t signal_owner;
+// How many handlers are at work.
+static _Atomic int announcing;
 
 // A child that takes a slot of its own begins with an empty table. The caller holds the registry's lock.
 static void own_slots(void) {
@@ -53,6 +75,8 @@ static void own_slots(void) {
   if (signal_owner == self) return;
   for (int i = 0; i < signals; i++)
     for (int j = 0; j < slots; j++) signal_slots[i][j] = 0;
+  // Those of the parent's other threads are not in this process.
+  announcing = 0;
   signal_owner = self;
 }
 
@@ -81,6 +105,9 @@ int hawt_signal_slot_free(int signal, int descriptor) {
     else if (expected != 0)
       left = 1;
   }
+  // A handler that has read the slot may not have written yet, and the descriptor is about to be closed, its number another's.
+  if (getpid() == signal_owner)
+    while (announcing != 0) sched_yield();
   return found ? left : -1;
 }
 
@@ -88,11 +115,13 @@ static void announce(int signal) {
   if (getpid() != signal_owner) return;
   int kept = errno;
   uint64_t one = 1;
+  announcing++;
   for (int i = 0; i < slots; i++) {
     int descriptor = signal_slots[signal][i] - 1;
     // A full counter has been announced already.
     if (descriptor >= 0 && write(descriptor, &one, sizeof one) < 0) continue;
   }
+  announcing--;
   errno = kept;
 }
 

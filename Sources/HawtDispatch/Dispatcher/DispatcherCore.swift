@@ -10,7 +10,7 @@ internal import Synchronization
 ///
 ///     running ──shutdown──▶ closing ──drained, or the deadline passed──▶ stopped ──restart──▶ running
 final class DispatcherCore: @unchecked Sendable {
-  // Sound as Sendable: constants and atomics; `retired` and `restarting` are guarded by `shutdown.lock`.
+  // Sound as Sendable: constants and atomics; `retired` is guarded by `shutdown.lock`.
 
   enum Phase {
     static let stopped: UInt8 = 0
@@ -122,13 +122,14 @@ final class DispatcherCore: @unchecked Sendable {
       thread: worker.thread, globals: globals, wakePolicy: wakePolicy, shares: shares, settings: settings,
       forkWord: forkGuard.word)
     fresh.adopt(self)
-    // The old one touches its poller no more: it takes no lease once it is abandoned.
+    fresh.predecessor = worker
+    retired.append(fresh)
+    // The old one has no poller any more, whoever takes its lease; what was posted to it goes on to the new one.
     worker.lease.comeBack()
     fresh.poller = worker.poller
-    worker.poller = nil
-    worker.lease.free()
-    retired.append(fresh)
     workers.replace(worker.index, with: fresh)
+    worker.poller = nil
+    worker.freeLease()
   }
 
   // MARK: Work for any worker

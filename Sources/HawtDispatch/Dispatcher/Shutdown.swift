@@ -28,29 +28,29 @@ final class Shutdown: @unchecked Sendable {
   ) {
     let end = deadline.map { TimerClock.suspending.deadline(after: $0) } ?? Nanoseconds(Int64.max)
     let next = lock.withLock { () -> Next in
+      if dispatcher.isStopped { return .answer }
       if let completion { completions.append(completion) }
-      if dispatcher.isStopped { return completion == nil ? .discard : .answer }
       guard dispatcher.isRunning else { return .join }
       dispatcher.enterPhase(DispatcherCore.Phase.closing)
+      // On the caller's thread, and before another caller joins: what is submitted from outside after either call has
+      // returned is refused.
+      close(dispatcher)
       return .run
     }
     switch next {
     case .join: return
-    // The last user has gone after the end: nobody will start it again.
-    case .discard: discardIfAbandoned(dispatcher)
     case .answer:
-      Coordinator.start {
-        self.answer(dispatcher, ShutdownReport(discardedTasks: 0, droppedTimers: 0, stuckThreads: []))
-      }
+      // The last user has gone after the end: nobody will start it again.
+      guard let completion else { return discardIfAbandoned(dispatcher) }
+      // This call's alone: the dispatcher may be running again by then, and another shutdown under way.
+      Coordinator.start { completion(ShutdownReport(discardedTasks: 0, droppedTimers: 0, stuckThreads: [])) }
     case .run:
-      // On the caller's thread: what is submitted from outside after this call returned is refused.
-      close(dispatcher)
       let timers = dropTimers(dispatcher)
       Coordinator.start { self.run(dispatcher, until: end, droppedTimers: timers) }
     }
   }
 
-  private enum Next { case join, discard, answer, run }
+  private enum Next { case join, answer, run }
 
   /// A worker found nothing to do. Cheap; called as it goes to sleep while the dispatcher closes.
   func workerSleeps() { progress.raise() }
@@ -79,9 +79,12 @@ final class Shutdown: @unchecked Sendable {
 
   /// Lets go of what is left in a stopped dispatcher that nobody can start again. One that was started by a completion
   /// has workers, or a shutdown of its own, to see to it.
-  private func discardIfAbandoned(_ dispatcher: DispatcherCore) {
+  func discardIfAbandoned(_ dispatcher: DispatcherCore) {
     discarding.withLock {
-      if dispatcher.isStopped, !dispatcher.hasUsers { _ = discard(dispatcher) }
+      guard dispatcher.isStopped, !dispatcher.hasUsers else { return }
+      // What was kept for a restart is due now.
+      for source in sources(of: dispatcher) { source.finishIfDue(nil) }
+      _ = discard(dispatcher)
     }
   }
 
@@ -139,14 +142,12 @@ final class Shutdown: @unchecked Sendable {
   }
 
   /// Whether nothing runs and nothing waits. True is final: outsiders are refused, and no worker did anything between
-  /// the two looks at the workers' rounds.
+  /// the two looks at the workers: one that has woken is awake, as it runs in the round that it slept in, or has begun
+  /// another round since. So the second look at their sleep comes before the one at their rounds.
   private func isDrained(_ dispatcher: DispatcherCore) -> Bool {
-    let before = dispatcher.workers.map { $0.counters.rounds.load(ordering: .sequentiallyConsistent) }
-    for worker in dispatcher.workers {
-      guard worker.sleep.load(ordering: .sequentiallyConsistent) == Worker.Sleep.sleeping, worker.mailbox.isEmpty
-      else { return false }
-      guard worker.ring.count == 0 else { return false }
-    }
+    let before = rounds(of: dispatcher)
+    guard allSleep(dispatcher) else { return false }
+    for worker in dispatcher.workers where worker.ring.count > 0 || !worker.mailbox.isEmpty { return false }
     for global in dispatcher.globals where global.injection.count > 0 { return false }
     var isEmpty = true
     dispatcher.topology.forEachQueue { queue in
@@ -156,8 +157,15 @@ final class Shutdown: @unchecked Sendable {
       default: break
       }
     }
-    let after = dispatcher.workers.map { $0.counters.rounds.load(ordering: .sequentiallyConsistent) }
-    return isEmpty && before == after
+    return isEmpty && allSleep(dispatcher) && before == rounds(of: dispatcher)
+  }
+
+  private func allSleep(_ dispatcher: DispatcherCore) -> Bool {
+    dispatcher.workers.allSatisfy { $0.sleep.load(ordering: .sequentiallyConsistent) == Worker.Sleep.sleeping }
+  }
+
+  private func rounds(of dispatcher: DispatcherCore) -> [Int] {
+    dispatcher.workers.map { $0.counters.rounds.load(ordering: .sequentiallyConsistent) }
   }
 
   /// - Returns: the names of the threads that are held by a task.
@@ -178,19 +186,22 @@ final class Shutdown: @unchecked Sendable {
 
   /// - Returns: how many tasks of users were left.
   private func discard(_ dispatcher: DispatcherCore) -> Int {
-    var count = 0
-    for worker in dispatcher.workers { count += worker.discardRing() }
-    for global in dispatcher.globals { count += global.discardAll() }
-    for thread in dispatcher.threads { count += thread.discardAll() }
-    // Taken under the topology lock, as a queue that is on its way out must not be referred to without it; let go of
-    // afterwards, as what tasks captured is user code's, and may be the last reference to a queue.
-    var entries: [Entry] = []
-    dispatcher.topology.forEachQueue { queue in
-      (queue as? SerialCore)?.takeAll(into: &entries)
+    var tasks = 0
+    while true {
+      var discarded = Discarded()
+      for worker in dispatcher.workers { worker.discardRing(into: &discarded) }
+      for global in dispatcher.globals { global.discardAll(into: &discarded) }
+      for thread in dispatcher.threads { thread.discardAll(into: &discarded) }
+      // Taken under the topology lock, as a queue that is on its way out must not be referred to without it; let go of
+      // afterwards, as what tasks captured is user code's, and may be the last reference to a queue.
+      dispatcher.topology.forEachQueue { queue in
+        (queue as? SerialCore)?.takeAll(into: &discarded)
+      }
+      tasks += discarded.letGo()
+      for worker in dispatcher.workers { worker.drainIfStopped() }
+      // What goes may leave something behind in turn: the joint handler of a descriptor's last source, say.
+      if discarded.isEmpty { return tasks }
     }
-    for entry in entries where entry.discard() { count += 1 }
-    for worker in dispatcher.workers { worker.drainIfStopped() }
-    return count
   }
 
   // MARK: Starting again

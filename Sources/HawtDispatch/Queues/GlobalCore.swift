@@ -39,13 +39,11 @@ final class GlobalCore: QueueCore, @unchecked Sendable {
   }
 
   /// Takes every shared entry out, without running it.
-  /// - Returns: how many were users' tasks.
-  func discardAll() -> Int {
-    var count = 0
+  func discardAll(into discarded: inout Discarded) {
     while true {
       let entry = injection.pop()
-      if entry.kind == Entry.Kind.empty { return count }
-      if entry.discard() { count += 1 }
+      if entry.kind == Entry.Kind.empty { return }
+      discarded.take(entry)
     }
   }
 

@@ -14,8 +14,10 @@ struct Pins {
   var capacity: Int { more.capacity }
 
   /// Keeps a linked queue alive. The topology lock is held.
-  mutating func add(_ queue: Unmanaged<SerialCore>?) {
-    guard let object = queue?.toOpaque(), hawt_retain_if_alive(object) else { return }
+  /// - Returns: false if its deinitializer has begun: then nobody must refer to it any more.
+  @discardableResult
+  mutating func add(_ queue: Unmanaged<SerialCore>?) -> Bool {
+    guard let object = queue?.toOpaque(), hawt_retain_if_alive(object) else { return false }
     let bits = UInt(bitPattern: object)
     if few.0 == 0 {
       few.0 = bits
@@ -26,6 +28,7 @@ struct Pins {
     } else {
       more.append(bits)
     }
+    return true
   }
 
   /// Gives every reference back. The lock is not held.

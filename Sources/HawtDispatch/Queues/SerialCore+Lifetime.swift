@@ -41,9 +41,9 @@ extension SerialCore {
     while true {
       let was = SerialState(seen)
       guard was.isSuspended else { return nil }
-      let pushes = was.has(SerialState.scheduled) && !was.has(SerialState.running)
+      let pushes = was.lacksEntry
       var next = seen & ~(SerialState.suspendLimit * SerialState.suspendUnit)
-      if pushes { next &+= SerialState.epochUnit }
+      if pushes { next |= SerialState.queued }
       let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
       if done { return pushes ? SerialState(next).epoch : nil }
       seen = now
@@ -71,18 +71,21 @@ extension SerialCore {
 
   /// Takes every entry out, without running it. The dispatcher has no worker left that could run the queue; a thread that was
   /// abandoned in a task of this queue takes nothing any more, and hands the queue on when it leaves.
-  func takeAll(into entries: inout [Entry]) {
+  func takeAll(into discarded: inout Discarded) {
+    let now = SerialState(state.load(ordering: .acquiring))
+    // What is running may have moved its own reference into the entry of a re-post.
+    let runner = now.has(SerialState.running) ? dispatcher.workers[now.runner] : nil
     while true {
       let entry = list.pop(worker: nil)
       if entry.kind == Entry.Kind.empty { break }
       if entry.isCounted { bound?.discarded() }
-      entries.append(entry)
+      discarded.take(entry, from: runner)
     }
     _ = list.settle(worker: nil)
     // Entries of this queue may stand in targets that were discarded: the next submission schedules afresh.
     var seen = state.load(ordering: .relaxed)
     while true {
-      let next = (seen & ~(SerialState.scheduled | SerialState.poked)) &+ SerialState.epochUnit
+      let next = (seen & ~(SerialState.scheduled | SerialState.queued | SerialState.poked)) &+ SerialState.epochUnit
       let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
       if done { break }
       seen = now

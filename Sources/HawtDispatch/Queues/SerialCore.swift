@@ -119,11 +119,14 @@ final class SerialCore: QueueCore, @unchecked Sendable {
     var seen = first
     while seen & SerialState.scheduled == 0 {
       // Acquires the target that belongs to the epoch; releases to the runner what the producer did.
+      let was = SerialState(seen)
+      // Running, and not scheduled: by a thread that a shutdown left behind, which hands it on.
+      let pushes = !was.isSuspended && !was.has(SerialState.running)
+      let claimed = SerialState.scheduled | (pushes ? SerialState.queued : 0)
       let (done, now) = state.compareExchange(
-        expected: seen, desired: seen | SerialState.scheduled, ordering: .sequentiallyConsistent)
+        expected: seen, desired: seen | claimed, ordering: .sequentiallyConsistent)
       if done {
-        let was = SerialState(seen)
-        if !was.isSuspended { pushToTarget(epoch: was.epoch, worker) }
+        if pushes { pushToTarget(epoch: was.epoch, worker) }
         return
       }
       seen = now
@@ -155,10 +158,17 @@ final class SerialCore: QueueCore, @unchecked Sendable {
     var seen = state.load(ordering: .relaxed)
     while true {
       let was = SerialState(seen)
-      guard was.epoch == epoch, was.has(SerialState.scheduled), !was.has(SerialState.running), !was.isSuspended
-      else { return }
+      // Void: of an epoch that is over.
+      guard was.epoch == epoch, was.has(SerialState.queued) else { return }
+      guard !was.isSuspended else {
+        let (dropped, now) = state.weakCompareExchange(
+          expected: seen, desired: seen & ~SerialState.queued, ordering: .acquiringAndReleasing)
+        if dropped { return }
+        seen = now
+        continue
+      }
       let taken =
-        (seen & ~SerialState.runnerMask) | SerialState.running
+        (seen & ~(SerialState.runnerMask | SerialState.queued)) | SerialState.running
         | UInt64(worker.index) << SerialState.runnerShift
       // Acquires what the former runner and the producers released.
       let (done, now) = state.weakCompareExchange(
@@ -176,6 +186,8 @@ final class SerialCore: QueueCore, @unchecked Sendable {
     while true {
       if worker.mustLeave {
         worker.settleReferences()
+        // A list without an entry is left as such, or its chunk would stay, and a shutdown take it for unfinished.
+        if !list.hasReady(), leaveEmpty(worker) { return }
         return leaveUnfinished(worker)
       }
       // A thread that a shutdown leaves behind in a task is no consumer any more when that returns (rule L3).
@@ -190,8 +202,14 @@ final class SerialCore: QueueCore, @unchecked Sendable {
         if leaveEmpty(worker) { return }
         continue
       }
-      if entry.isCounted, let bound, bound.consumed() { worker.callLowWater(bound) }
+      guard entry.isCounted, let bound, bound.consumed() else {
+        worker.execute(entry)
+        continue
+      }
       worker.execute(entry)
+      // Between two tasks: it may suspend the queue, or retarget it.
+      worker.settleReferences()
+      worker.callLowWater(bound)
     }
   }
 
@@ -199,7 +217,8 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   private func leaveUnfinished(_ worker: Worker) {
     var seen = state.load(ordering: .relaxed)
     while true {
-      let gone = seen & ~(SerialState.running | SerialState.runnerMask | SerialState.poked | SerialState.moving)
+      var gone = seen & ~(SerialState.running | SerialState.runnerMask | SerialState.poked | SerialState.moving)
+      if SerialState(seen).isDue { gone |= SerialState.queued }
       // Releases what the tasks did to the next runner; acquires the target of a new epoch.
       let (done, now) = state.weakCompareExchange(
         expected: seen, desired: gone, ordering: .acquiringAndReleasing)
@@ -207,7 +226,8 @@ final class SerialCore: QueueCore, @unchecked Sendable {
       seen = now
     }
     let was = SerialState(seen)
-    if !was.isSuspended { pushToTarget(epoch: was.epoch, worker.pusher) }
+    // Not scheduled: a shutdown has discarded what there was, see `takeAll`.
+    if was.isDue { pushToTarget(epoch: was.epoch, worker.pusher) }
     if was.has(SerialState.moving) { dispatcher.topology.left(self, epoch: was.epoch) }
   }
 
@@ -267,9 +287,8 @@ final class SerialCore: QueueCore, @unchecked Sendable {
           "SerialQueue '\(label)': resumed more often than it was suspended; balance each resume() with a suspend()")
       }
       var next = seen - SerialState.suspendUnit
-      pushes = was.suspendCount == 1 && was.has(SerialState.scheduled) && !was.has(SerialState.running)
-      // A new epoch voids the entry that may still stand in the target from before the suspension.
-      if pushes { next &+= SerialState.epochUnit }
+      pushes = was.suspendCount == 1 && was.lacksEntry
+      if pushes { next |= SerialState.queued }
       let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
       if done {
         seen = next
@@ -293,8 +312,13 @@ final class SerialCore: QueueCore, @unchecked Sendable {
     var seen = state.load(ordering: .relaxed)
     var next = seen
     while true {
-      next = seen &+ SerialState.epochUnit
-      if seen & SerialState.running != 0 { next |= SerialState.moving }
+      // An entry that stands in the old target is void with its epoch.
+      next = (seen & ~SerialState.queued) &+ SerialState.epochUnit
+      if seen & SerialState.running != 0 {
+        next |= SerialState.moving
+      } else if SerialState(seen).isDue {
+        next |= SerialState.queued
+      }
       // Releases the target with the epoch; acquires to read the flags.
       let (done, now) = state.weakCompareExchange(expected: seen, desired: next, ordering: .sequentiallyConsistent)
       if done { break }
@@ -305,9 +329,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
       interruptRunner(was)
       return SerialState(next).epoch
     }
-    if was.has(SerialState.scheduled), !was.isSuspended {
-      pushToTarget(epoch: SerialState(next).epoch, worker)
-    }
+    if was.isDue { pushToTarget(epoch: SerialState(next).epoch, worker) }
     return nil
   }
 }

@@ -50,15 +50,12 @@ final class ThreadCore: QueueCore, @unchecked Sendable {
   var isDrained: Bool { list.isEmpty }
 
   /// Takes every entry out, without running it. Its worker's thread has ended, or takes nothing any more.
-  /// - Returns: how many were users' tasks.
-  func discardAll() -> Int {
-    var count = 0
+  func discardAll(into discarded: inout Discarded) {
     while true {
       let entry = list.pop(worker: nil)
       if entry.kind == Entry.Kind.empty { break }
-      if entry.discard() { count += 1 }
+      discarded.take(entry)
     }
     _ = list.settle(worker: nil)
-    return count
   }
 }

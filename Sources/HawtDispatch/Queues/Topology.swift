@@ -112,10 +112,11 @@ final class Topology: @unchecked Sendable {
   private func forEachChild(of queue: QueueCore, _ body: (SerialCore) -> Void) {
     var next = (queue as? SerialCore).map { $0.firstChild } ?? firstChildren[queue.rootIndex]
     while let child = next {
-      pins.add(child)
+      let isAlive = pins.add(child)
       child._withUnsafeGuaranteedRef {
         next = $0.nextSibling
-        body($0)
+        // One that is going has nothing left below it, and must not be referred to.
+        if isAlive { body($0) }
       }
     }
   }

@@ -62,14 +62,13 @@ public final class MergingSource<Element: Sendable, Aggregate: Sendable>: Sendab
 
   /// Sets what sees each aggregate, on the target queue. No effect after `cancel()`.
   public func setEventHandler(_ handler: @escaping @Sendable (Aggregate) throws -> Void) {
-    guard !isCancelled else { return }
-    core.eventHandler.set(MergingCore<Element, Aggregate>.EventBox(handler))
+    core.set(core.eventHandler, MergingCore<Element, Aggregate>.EventBox(handler))
     core.handlerWasSet()
   }
   /// Sets what runs once after `cancel()`, with what was accepted and not delivered (rule C1). No effect after
   /// `cancel()`.
   public func setCancelHandler(_ handler: @escaping @Sendable (_ residue: Aggregate?) throws -> Void) {
-    if !isCancelled { core.cancelHandler.set(MergingCore<Element, Aggregate>.ResidueBox(handler)) }
+    core.set(core.cancelHandler, MergingCore<Element, Aggregate>.ResidueBox(handler))
   }
 
   /// Adds an element. Legal from any thread and queue, the handler included (rule C2). Refused after `cancel()`.

@@ -226,6 +226,11 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
     afterCancel.happened()
   }
 
+  override func letGoOfEventHandlers() {
+    super.letGoOfEventHandlers()
+    errorHandler.clear()
+  }
+
   override func releaseExtras() {
     errorHandler.clear()
     afterCancel.happened()

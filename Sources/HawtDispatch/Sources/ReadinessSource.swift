@@ -66,18 +66,20 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
 
   /// Sets what runs on the target queue when the descriptor is ready. No effect after `cancel()`.
   public func setEventHandler(_ handler: @escaping @Sendable (ReadinessEvent) throws -> Void) {
-    if !isCancelled { core.eventHandler.set(ReadinessHandlerBox(handler)) }
+    core.set(core.eventHandler, ReadinessHandlerBox(handler))
   }
   /// Sets what runs once on the target queue after `cancel()`, after the last event handler and after the
-  /// registration is out of every poller (rule S7). No effect after `cancel()`.
+  /// registration is out of every poller (rule S7). If the dispatcher is stopped, that is after its restart; it does not run
+  /// if a stopped dispatcher is let go of, so what must be closed even then belongs to an object that it captures. No
+  /// effect after `cancel()`.
   public func setCancelHandler(_ handler: @escaping @Sendable () throws -> Void) {
-    if !isCancelled { core.cancelHandler.set(CancelHandlerBox(handler)) }
+    core.set(core.cancelHandler, CancelHandlerBox(handler))
   }
   /// Sets what is told, on the target queue, of a registration that the system refuses after `activate()` has
   /// returned (after a migration, say); the source is then cancelled (rule S6). Without one, the dispatcher's error
   /// handler is told.
   public func setErrorHandler(_ handler: @escaping @Sendable (SourceError) -> Void) {
-    if !isCancelled { core.errorHandler.set(ErrorHandlerBox(handler)) }
+    core.set(core.errorHandler, ErrorHandlerBox(handler))
   }
 
   /// Registers the descriptor (rule S3). A second call has no effect. Waits, if it must, for the poller to be

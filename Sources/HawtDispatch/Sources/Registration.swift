@@ -33,9 +33,10 @@ final class Registration {
   ) throws(BackendError) -> Registration {
     if let slot = poller.slot(for: source.descriptor) {
       let registration = from(context: poller.context(of: slot))
+      // The number may have been closed and reused without a cancel (rule S8): the file is the new source's alone.
+      if let error = poller.mismatch(of: slot) { registration.fail(error) }
       registration.insert(source)
       do {
-        // The number may have been closed and reused without a cancel (rule S8).
         try poller.revalidate(slot)
       } catch {
         registration.take(out: source)
@@ -95,7 +96,7 @@ final class Registration {
   }
 
   /// The system refused a change: every source of the descriptor meets the error (rule S6).
-  func fail(_ error: BackendError, on worker: Worker) {
+  func fail(_ error: BackendError) {
     var next = first
     while let source = next {
       let strong = source.takeUnretainedValue()

@@ -1,6 +1,5 @@
 internal import CLinux
 internal import Glibc
-internal import Synchronization
 
 /// Tells a queue of a signal to the process; each dispatcher that asked is told (rule L6).
 public final class SignalSource: Sendable {
@@ -50,14 +49,20 @@ public final class SignalSource: Sendable {
   ///
   /// - Throws: `.invalidSignal`; `.registration` when descriptors have run out, or the signal has 256 sources; what `ReadinessSource.activate` throws.
   public func activate() throws(SourceError) {
-    guard let reads else { throw failure! }
+    guard let reads, let subscription else { throw failure! }
+    let isFirst: Bool
     do throws(SourceError) {
-      try SignalRegistry.add(reads.descriptor, for: signal)
+      isFirst = try subscription.begin()
     } catch {
       reads.cancel()
       throw error
     }
-    try reads.activate()
+    do throws(SourceError) {
+      try reads.activate()
+    } catch {
+      if isFirst { subscription.withdraw() }
+      throw error
+    }
   }
 
   /// Holds deliveries; nests. Signals that come meanwhile are counted.
@@ -70,10 +75,13 @@ public final class SignalSource: Sendable {
 
 /// A signal source's eventfd and its place in the process's registry. The cancel handler holds it: both go when that has
 /// run, and also when it never will, as its dispatcher was stopped and let go of.
-private final class Subscription: Sendable {
+private final class Subscription: @unchecked Sendable {
+  // Sound as Sendable: constants, and `lock` guards the rest.
   private let descriptor: CInt
   private let signal: CInt
-  private let hasEnded = Atomic<Bool>(false)
+  private let lock = Lock()
+  private var hasPlace = false
+  private var hasEnded = false
 
   init(descriptor: CInt, signal: CInt) {
     self.descriptor = descriptor
@@ -82,9 +90,35 @@ private final class Subscription: Sendable {
 
   deinit { end() }
 
+  /// Takes the place in the registry.
+  /// - Returns: false if it has it already.
+  func begin() throws(SourceError) -> Bool {
+    try lock.withLock { () throws(SourceError) in
+      // The number may be another file's by now.
+      guard !hasEnded else { throw .cancelled(source: "signal source of signal \(signal)") }
+      guard !hasPlace else { return false }
+      try SignalRegistry.add(descriptor, for: signal)
+      hasPlace = true
+      return true
+    }
+  }
+
+  /// Gives the place up again: the source could not be activated.
+  func withdraw() {
+    lock.withLock { giveUpPlace() }
+  }
+
   func end() {
-    guard !hasEnded.exchange(true, ordering: .acquiringAndReleasing) else { return }
-    SignalRegistry.remove(descriptor, for: signal)
-    close(descriptor)
+    lock.withLock {
+      guard !hasEnded else { return }
+      hasEnded = true
+      giveUpPlace()
+      close(descriptor)
+    }
+  }
+
+  private func giveUpPlace() {
+    if hasPlace { SignalRegistry.remove(descriptor, for: signal) }
+    hasPlace = false
   }
 }

@@ -4,7 +4,7 @@ internal import Synchronization
 ///
 /// It keeps itself alive from its creation until its cancel handler has run.
 class SourceBase: PollerWork, @unchecked Sendable {
-  // Sound as Sendable: constants and atomics; the links are guarded by the topology lock, the retired handlers too.
+  // Sound as Sendable: constants and atomics; the links are guarded by the topology lock.
 
   final let state = Atomic<UInt64>(0)
   final let target: Target
@@ -58,6 +58,8 @@ class SourceBase: PollerWork, @unchecked Sendable {
   func targetChanged() {}
   /// Called after the dispatcher was started again.
   func restarted() {}
+  /// Called when it is cancelled and no handler but the cancel handler may start any more.
+  func letGoOfEventHandlers() { eventHandler.clear() }
   /// Called on done: lets go of what user code gave, beside the handlers.
   func releaseExtras() {}
 
@@ -133,6 +135,14 @@ class SourceBase: PollerWork, @unchecked Sendable {
   }
 
   // MARK: What users call
+
+  /// Sets one of its handlers. No effect on a cancelled source.
+  final func set(_ slot: borrowing HandlerSlot, _ box: HandlerBox) {
+    guard !isCancelled else { return }
+    slot.set(box)
+    // It may have been cancelled meanwhile, and have let go of its handlers: of this one nobody would.
+    if home.load(ordering: .sequentiallyConsistent) < 0 { slot.clear() }
+  }
 
   /// - Returns: false if it was active already.
   final func activateOnce() throws(SourceError) -> Bool {
@@ -222,7 +232,11 @@ class SourceBase: PollerWork, @unchecked Sendable {
       guard now.has(SourceState.cancelled), now.word & obstacles == 0 else { return nil }
       return now.word | SourceState.finished
     }
-    if finishes { pushEntry(was.epoch, worker) }
+    guard finishes else { return }
+    // The cancel handler waits for a restart, which may never come: another handler that refers to its own dispatcher would
+    // keep that for ever.
+    if dispatcher.isStopped { letGoOfEventHandlers() }
+    pushEntry(was.epoch, worker)
   }
 
   private final func finish(on worker: Worker) {
@@ -240,17 +254,24 @@ class SourceBase: PollerWork, @unchecked Sendable {
     dispatcher.release()
   }
 
-  /// A shutdown's deadline passed, or the dispatcher goes: what the entry stood for is dropped.
+  /// A shutdown's deadline passed, or the dispatcher goes: an event that the entry stood for is dropped, as it is reported
+  /// again; the call of the cancel handler, which comes once, is kept for a restart if there can be one.
   final override func discard(ticket: UInt) -> Bool {
+    let mayRestart = dispatcher.hasUsers
     let (was, changed) = transform { now in
       guard now.epoch == ticket, !now.has(SourceState.done) else { return nil }
-      if now.has(SourceState.finished) { return now.word | SourceState.done }
+      if now.has(SourceState.finished) {
+        return mayRestart ? now.word & ~SourceState.finished : now.word | SourceState.done
+      }
       return (now.word & ~SourceState.pending) | keptSignal
     }
-    if changed, was.has(SourceState.finished) {
-      letGo()
-    } else if changed {
+    guard changed else { return false }
+    if !was.has(SourceState.finished) {
       finishIfDue(nil)
+    } else if mayRestart {
+      letGoOfEventHandlers()
+    } else {
+      letGo()
     }
     return false
   }

@@ -21,12 +21,12 @@ public final class TimerSource: Sendable {
 
   /// Sets what each delivery runs, on the target queue. No effect after `cancel()`.
   public func setEventHandler(_ handler: @escaping @Sendable (TimerEvent) throws -> Void) {
-    if !isCancelled { core.eventHandler.set(TimerHandlerBox(handler)) }
+    core.set(core.eventHandler, TimerHandlerBox(handler))
   }
   /// Sets what runs once after `cancel()`, on the target queue, after the last event handler. No effect after
   /// `cancel()`.
   public func setCancelHandler(_ handler: @escaping @Sendable () throws -> Void) {
-    if !isCancelled { core.cancelHandler.set(CancelHandlerBox(handler)) }
+    core.set(core.cancelHandler, CancelHandlerBox(handler))
   }
 
   /// Sets the first beat and the interval; replaces what was set before, at once (rule T4). Any thread.

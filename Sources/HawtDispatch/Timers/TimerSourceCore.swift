@@ -28,9 +28,10 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
 
   func schedule(after delay: Duration, repeating interval: Duration?, leeway: Duration) {
     _ = dispatcher.enter(nil)
+    precondition(interval.map { $0 > .zero } ?? true, "\(label): scheduled with an interval that is not more than zero")
     let deadline = clock.deadline(after: delay)
     lock.withLock {
-      self.interval = interval.map { max(1, $0.clampedNanoseconds) }
+      self.interval = interval?.clampedNanoseconds
       firstDeadline = deadline
       schedules &+= 1
       self.leeway = leeway.clampedNanoseconds
@@ -111,12 +112,14 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
   }
 
   override func deliver(on worker: Worker) {
+    // Beats wait for a handler as they wait for a resume.
+    guard let box = eventHandler.current as? TimerHandlerBox else { return }
     let count = lock.withLock {
       defer { beats = 0 }
       return beats
     }
     // Rescheduled since the entry was made.
-    guard count > 0, let box = eventHandler.current as? TimerHandlerBox else { return }
+    guard count > 0 else { return }
     do { try box.run(TimerEvent(beats: count)) } catch {
       dispatcher.report(error, .eventHandler, on: worker.currentQueue)
     }

@@ -15,7 +15,8 @@ struct Lease: ~Copyable {
   private static let held: UInt64 = 1
   private static let away: UInt64 = 2
   private static let round: UInt64 = 4
-  private let word = Atomic<UInt64>(0)
+  /// Away at first: a hook of the user's runs before the first round.
+  private let word = Atomic<UInt64>(Lease.away)
 
   /// Takes the lease if it is free. Acquires what the last holder did.
   @inline(__always)
@@ -23,9 +24,10 @@ struct Lease: ~Copyable {
 
   @inline(__always)
   private func tryTake(clearing bits: UInt64) -> Bool {
-    let seen = word.load(ordering: .relaxed)
+    // Sequentially consistent, both: a poster that fails here has published its work before; the holder looks after it
+    // frees.
+    let seen = word.load(ordering: .sequentiallyConsistent)
     guard seen & Lease.held == 0 else { return false }
-    // Sequentially consistent: a poster that fails here has published its work before; the holder looks after it frees.
     return word.compareExchange(
       expected: seen, desired: (seen | Lease.held) & ~bits, ordering: .sequentiallyConsistent
     ).exchanged

@@ -61,6 +61,9 @@ class PollerWork: Runnable, @unchecked Sendable {
 
   /// Runs passes under the lease of `worker` until nothing is left to do, or until it has to go on elsewhere.
   final func reconcile(on worker: Worker) {
+    // A worker in whose place another was put has no poller any more.
+    let present = dispatcher.workers[worker.index]
+    guard present === worker else { return present.post(self) }
     var done: [RetargetCompletion] = []
     while true {
       progress.bitwiseAnd(~PollerWork.dirty, ordering: .acquiringAndReleasing)

@@ -23,13 +23,11 @@ extension Worker {
   }
 
   /// Takes the entries of the run queue out, without running them. Any thread, after the worker's own has ended.
-  /// - Returns: how many were users' tasks.
-  func discardRing() -> Int {
-    var count = 0
+  func discardRing(into discarded: inout Discarded) {
     while true {
       let entry = ring.pop()
-      if entry.kind == Entry.Kind.empty { return count }
-      if entry.discard() { count += 1 }
+      if entry.kind == Entry.Kind.empty { return }
+      discarded.take(entry)
     }
   }
 
@@ -49,6 +47,8 @@ extension Worker {
       let queue = entry.queue
       queue._withUnsafeGuaranteedRef { $0.run(epoch: entry.epoch, on: self) }
       queue.release()
+      // Also a void one takes its time.
+      countTask()
     case Entry.Kind.object:
       local.pointee.executing = entry.first
       entry.object._withUnsafeGuaranteedRef { $0.execute(on: self, ticket: entry.second) }
@@ -94,7 +94,8 @@ extension Worker {
   }
 
   /// An entry for `object`, posted to the queue that is running. If the object itself posts, its reference is moved: the
-  /// queue does not execute the new entry before the present one has ended.
+  /// queue does not execute the new entry before the present one has ended, and a shutdown that discards it earlier hands
+  /// the reference back (see `Discarded`).
   @inline(__always)
   func entryForRepost(_ object: Runnable) -> Entry? {
     let bits = UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())

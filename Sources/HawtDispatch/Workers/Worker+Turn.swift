@@ -15,6 +15,9 @@ extension Worker {
   /// One round. The worker's thread.
   func turn() {
     lease.comeBack()
+    // A thread that was away when it was told to leave may have been abandoned, its places given to another: it must not
+    // look at them. After the lease is taken, as whoever saw it away before had told it.
+    guard !custody.mustLeave else { return leaveLease() }
     counters.rounds.wrappingAdd(1, ordering: .relaxed)
     drainMailbox()
     expireTimers()
@@ -62,7 +65,7 @@ extension Worker {
     }
     if poller.hasFailures {
       for failure in poller.takeFailures() {
-        Registration.from(context: failure.context).fail(failure.error, on: self)
+        Registration.from(context: failure.context).fail(failure.error)
       }
     }
   }

@@ -29,7 +29,7 @@ final class Worker: @unchecked Sendable {
 
   /// What it has done, for users.
   var metrics: WorkerMetrics {
-    let poller = dispatcher.workers[index].poller
+    let poller = poller
     return WorkerMetrics(
       worker: index, registrations: poller?.registrationCount ?? 0,
       armedDirections: poller?.armedDirectionCount ?? 0,
@@ -99,8 +99,20 @@ final class Worker: @unchecked Sendable {
   private var running: (thread: pthread_t, ended: Waiter)?
 
   /// Lease: the poller while the worker is started, its registrations, and its timers.
-  var poller: Poller? { didSet { pollerWord.store(Worker.bits(poller), ordering: .releasing) } }
-  /// The same for any thread, without a reference count: pollers live as long as the dispatcher.
+  /// Anybody may ask who it is: a poller lives as long as the dispatcher, and passes from worker to worker.
+  var poller: Poller? {
+    get {
+      // Acquires the poller.
+      guard let pointer = UnsafeRawPointer(bitPattern: pollerWord.load(ordering: .acquiring)) else { return nil }
+      return Unmanaged<Poller>.fromOpaque(pointer).takeUnretainedValue()
+    }
+    set {
+      let new = newValue.map { UInt(bitPattern: Unmanaged.passRetained($0).toOpaque()) } ?? 0
+      let old = pollerWord.exchange(new, ordering: .acquiringAndReleasing)
+      if let pointer = UnsafeRawPointer(bitPattern: old) { Unmanaged<Poller>.fromOpaque(pointer).release() }
+    }
+  }
+  /// A `Poller`, owned.
   private let pollerWord = Atomic<UInt>(0)
   var timers: (continuous: TimerHeap, suspending: TimerHeap)
 
@@ -125,6 +137,7 @@ final class Worker: @unchecked Sendable {
   }
 
   deinit {
+    poller = nil
     timers.continuous.removeAll()
     timers.suspending.removeAll()
     local.pointee.frames.deallocate()
@@ -156,6 +169,33 @@ final class Worker: @unchecked Sendable {
   /// Itself as one who pushes, and will look for what it pushed; nil for a thread that was left behind, whose pushes come
   /// from outside.
   @inline(__always) var pusher: WorkerRef? { custody.isAbandoned ? nil : ref }
+
+  /// References that are not to go before the thread has ended; nil after that.
+  private var kept: [Unmanaged<Runnable>]? = []
+  /// Guards `kept`.
+  private let keeping = Lock()
+
+  /// The worker in whose place this one was put, as its thread was left behind.
+  var predecessor: Worker?
+
+  /// Takes over a reference that a task which holds the thread, or that of a predecessor, may need. Any thread.
+  func keepUntilItEnds(_ object: Unmanaged<Runnable>) {
+    var holder: Worker? = self
+    while let worker = holder {
+      worker.keeping.withLock { if worker.kept != nil { worker.kept?.append(object.retain()) } }
+      holder = worker.predecessor
+    }
+    object.release()
+  }
+
+  /// The thread ends.
+  func letGoOfKept() {
+    let due = keeping.withLock { () -> [Unmanaged<Runnable>]? in
+      defer { kept = nil }
+      return kept
+    }
+    for object in due ?? [] { object.release() }
+  }
 
   /// Itself, without a reference count.
   @inline(__always) var ref: WorkerRef { WorkerRef(self) }
@@ -195,19 +235,16 @@ final class Worker: @unchecked Sendable {
   }
 
   func prepareToStart() {
+    keeping.withLock { kept = [] }
     custody.reset()
     sleep.store(Sleep.awake, ordering: .sequentiallyConsistent)
     interruptWord.store(false, ordering: .sequentiallyConsistent)
   }
 
-  private static func bits(_ poller: Poller?) -> UInt {
-    poller.map { UInt(bitPattern: Unmanaged.passUnretained($0).toOpaque()) } ?? 0
-  }
-
   /// The number of the poller's current wait; nil if the worker's thread was left behind, and its poller given to another.
   @inline(__always)
   var waitNumber: UInt64? {
-    // Acquires the poller.
+    // As `poller`, without a reference count.
     guard let pointer = UnsafeRawPointer(bitPattern: pollerWord.load(ordering: .acquiring)) else { return nil }
     return Unmanaged<Poller>.fromOpaque(pointer)._withUnsafeGuaranteedRef { $0.waitNumber }
   }

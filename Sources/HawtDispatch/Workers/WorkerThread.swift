@@ -8,6 +8,8 @@ enum WorkerThread {
   static func start(_ worker: Worker, of dispatcher: DispatcherCore) throws(DispatcherError) {
     let baton = Unmanaged.passRetained(Baton(worker: worker, dispatcher: dispatcher))
     var thread = pthread_t()
+    // The hook at its start is user code, so it counts as busy from now on.
+    worker.busySince.store(monotonicNow(), ordering: .relaxed)
     worker.isStarted.store(true, ordering: .sequentiallyConsistent)
     let code = pthread_create(&thread, nil, { WorkerThread.main($0) }, baton.toOpaque())
     guard code == 0 else {
@@ -39,7 +41,10 @@ enum WorkerThread {
     settings.onWorkerStop?(worker.index)
     hawt_set_current_worker(nil)
     if !worker.custody.isAbandoned { worker.isStarted.store(false, ordering: .sequentiallyConsistent) }
+    worker.letGoOfKept()
     baton.ended.signal()
+    // Of a thread that was left behind: the queue that held it may be the last thing that nobody can reach any more.
+    if worker.custody.isAbandoned { baton.dispatcher.shutdown.discardIfAbandoned(baton.dispatcher) }
     return nil
   }
 

@@ -17,7 +17,8 @@ extension Poller {
     let old = slot.pointee.armed
     let new = slot.pointee.wanted
     do {
-      if traits.contains(.identifiesByDescriptor) && !old.isEmpty { try checkNumber(index) }
+      // What the kernel has not in its set it would take in, whatever file the number stands for by now.
+      if old.isEmpty || traits.contains(.identifiesByDescriptor) { try checkNumber(index) }
       try backendChange(
         slot.pointee.descriptor, table.pointee.token(of: index), from: old, to: new)
       noteArmed(index, new)
@@ -29,15 +30,10 @@ extension Poller {
     }
   }
 
-  /// Says what a backend that carries tokens hears from the kernel: a change would reach another file, or none.
+  /// Says what a backend that carries tokens hears from the kernel about what is in its set: a change would reach another
+  /// file, or none.
   private func checkNumber(_ index: UInt32) throws(BackendError) {
-    let slot = table.pointee.slots + Int(index)
-    guard let current = OpenFileIdentity(of: slot.pointee.descriptor) else {
-      throw BackendError(.change, descriptor: slot.pointee.descriptor, code: EBADF)
-    }
-    if let former = slot.pointee.identity, !current.couldBe(former) {
-      throw BackendError(.change, descriptor: slot.pointee.descriptor, code: ENOENT)
-    }
+    if let error = mismatch(of: SlotID(index: index)) { throw error }
   }
 
   /// Takes a slot out of the kernel's set because of an error, or without one if it was to leave the set anyway.

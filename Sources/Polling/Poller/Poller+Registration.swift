@@ -90,6 +90,17 @@ extension Poller {
     }
   }
 
+  /// What is wrong with a registration's descriptor, if anything is known to be: it is closed (EBADF), or stands for another
+  /// file than was registered (ENOENT). O(1), one system call for a socket.
+  package final func mismatch(of id: SlotID) -> BackendError? {
+    let slot = table.pointee.slots + Int(id.index)
+    guard let current = OpenFileIdentity(of: slot.pointee.descriptor) else {
+      return BackendError(.change, descriptor: slot.pointee.descriptor, code: EBADF)
+    }
+    guard let former = slot.pointee.identity, !current.couldBe(former) else { return nil }
+    return BackendError(.change, descriptor: slot.pointee.descriptor, code: ENOENT)
+  }
+
   /// The registration of a descriptor, if there is one. O(1)
   package final func slot(for descriptor: CInt) -> SlotID? {
     let index = table.pointee.slot(for: descriptor)

@@ -11,6 +11,7 @@ extension Rule {
       Check("the running task finishes, and none starts after", runningTaskFinishes),
       Check("suspension races self-posting and retargets", suspensionRaces),
       Check("submissions to a suspended queue wake nobody", noWakeUps),
+      Check("suspended and resumed again and again, it has one entry in its target", oneEntryInTheTarget),
       Check("a low-water call may suspend its queue", lowWaterSuspends),
       Check("resuming too often traps and names the object") { context in
         for scenario in ["resume", "resume twice", "resume from the own task", "resume after a race"] {
@@ -226,4 +227,25 @@ private func noWakeUps(_ context: CheckContext) throws {
   for queue in [parent, pinned] { queue.resume() }
   try context.eventually("all run on resume") { ran.value == 1_500 }
   context.record("submissions to suspended queues without a wake-up", 1_500)
+}
+
+/// Behind a task that holds the target, what each pair of calls left there would pile up.
+private func oneEntryInTheTarget(_ context: CheckContext) throws {
+  let dispatcher = try context.makeDispatcher(workers: 1)
+  let outer = dispatcher.makeSerialQueue(label: "outer")
+  for target in [dispatcher.threadQueues[0], outer] as [any Queue] {
+    let queue = try dispatcher.makeSerialQueue(label: "held still", target: target)
+    let gate = try context.hold(target)
+    let ran = context.latch()
+    queue.async { ran.signal() }
+    let pairs = context.scaled(2_000, minimum: 200)
+    for _ in 0..<pairs {
+      queue.suspend()
+      queue.resume()
+    }
+    context.expect(target.depth == 1, "\(pairs) pairs left \(target.depth) entries in '\(target.label)'")
+    gate.open()
+    try ran.wait(for: "the task of a queue that was suspended \(pairs) times")
+    context.record("pairs of suspend and resume", pairs)
+  }
 }

@@ -23,6 +23,29 @@ func signalsReachEach(_ context: CheckContext) throws {
   }
   try badSignals(context, benches[0])
   try suspendedSignals(context, benches[0])
+  try refusedSignals(context, benches[0])
+}
+
+/// An activation that is refused leaves nothing in the process's registry: the descriptor's number may be another's file by
+/// then, to which each signal would be written.
+private func refusedSignals(_ context: CheckContext, _ bench: Bench) throws {
+  let ignored = 1
+  try context.eventually("the former disposition is back", { disposition(SIGUSR1) == ignored })
+  let ended = context.latch()
+  let cancelled = bench.dispatcher.makeSignalSource(SIGUSR1, target: bench.dispatcher.global()) { _ in }
+  cancelled.setCancelHandler { ended.signal() }
+  try cancelled.activate()
+  cancelled.cancel()
+  try ended.wait(for: "the cancel handler of a signal source")
+  try context.eventually("the former disposition is back after a cancel", { disposition(SIGUSR1) == ignored })
+  context.expect(thrown { try cancelled.activate() } != nil, "a cancelled signal source was activated again")
+  context.expect(disposition(SIGUSR1) == ignored, "a cancelled signal source took the signal again")
+  let stopped = try context.makeDispatcher()
+  let late = stopped.makeSignalSource(SIGUSR1, target: stopped.global()) { _ in }
+  stopped.shutdownAndWait()
+  context.expect(thrown { try late.activate() } != nil, "a signal source of a stopped dispatcher was activated")
+  context.expect(disposition(SIGUSR1) == ignored, "a signal source that was refused keeps the signal")
+  context.record("refused signal sources", 2)
 }
 
 private func signalRound(_ context: CheckContext, _ benches: [Bench]) throws {

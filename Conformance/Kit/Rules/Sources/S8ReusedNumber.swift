@@ -1,3 +1,4 @@
+import Glibc
 import HawtDispatch
 
 extension Rule {
@@ -125,10 +126,12 @@ private func closedWithoutCancel(_ context: CheckContext) throws {
           let duplicate = keepsDuplicate ? bench.keep(old.descriptor.duplicate()) : nil
           // It never reads: the number is not its own any more.
           let told = context.latch()
+          let errors = context.recorder(of: SourceError.self)
           let source = try bench.activeSource(old.descriptor, on: threads[0]) { event in
             event.suspend()
             told.signal()
           }
+          source.setErrorHandler { errors.append($0) }
           try bench.settle()
           if isPokedBefore {
             old.poke()
@@ -141,6 +144,7 @@ private func closedWithoutCancel(_ context: CheckContext) throws {
           try successor.expectNothing(bench, circumstances)
           bench.expectCalm(circumstances)
           try successor.expectOwn(bench, new.poke, circumstances)
+          bench.expectDispossessed(errors, isCertain: place == "the same" && kind != "an eventfd", circumstances)
           try bench.cancelAndWait(source)
           old.poke()
           try bench.settle()
@@ -153,6 +157,25 @@ private func closedWithoutCancel(_ context: CheckContext) throws {
         }
       }
     }
+  }
+}
+
+extension Bench {
+  /// A predecessor whose number was reused has lost its file, and is told so if that can be known: it must not take what is
+  /// its successor's.
+  fileprivate func expectDispossessed(_ errors: Recorder<SourceError>, isCertain: Bool, _ circumstances: String) {
+    for error in errors.all { error.expectDispossession(context) }
+    let count = errors.count
+    context.expect(
+      isCertain ? count == 1 : count <= 1,
+      "\(circumstances): the predecessor was told of \(count) errors")
+  }
+}
+
+extension SourceError {
+  fileprivate func expectDispossession(_ context: CheckContext) {
+    if case .registration(let error) = self, error.code == ENOENT { return }
+    context.fail("a source whose number was reused was told: \(self)")
   }
 }
 
@@ -193,6 +216,7 @@ private func reusedWithinABatch(_ context: CheckContext) throws {
         let reused = context.latch()
         let turn = Tally()
         let sources = pair.map { bench.source($0.descriptor, on: thread) }
+        for source in sources { source.setErrorHandler { $0.expectDispossession(context) } }
         for (index, source) in sources.enumerated() {
           let other = sources[1 - index]
           let number = pair[1 - index].descriptor
