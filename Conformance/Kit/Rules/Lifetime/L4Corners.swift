@@ -106,3 +106,32 @@ func cancelHandlerIsOwed(_ context: CheckContext) throws {
     context.record("cancel handlers owed over a restart")
   }
 }
+
+/// After a refusal somebody waits for the call that there is room. What a shutdown discards makes the room; the call waits
+/// for the queue, over as many stops as it takes, and is nobody's task that could be discarded.
+func lowWaterIsOwed(_ context: CheckContext) throws {
+  for kind in QueueKind.serial {
+    for isEmpty in [false, true] {
+      let dispatcher = try context.makeDispatcher(workers: 2)
+      let told = Tally()
+      let target = try kind.makeSerial(dispatcher, "below").target
+      let queue = try dispatcher.makeSerialQueue(
+        label: "bounded", target: target, limit: QueueLimit(maximum: 1) { told.add() })
+      queue.suspend()
+      queue.async {}
+      context.expect(!queue.async {}.isAccepted, "a queue of one task took two")
+      var discarded = dispatcher.shutdownAndWait(deadline: .milliseconds(50)).discardedTasks
+      context.expect(discarded == 1, "\(kind): one task was held, \(discarded) are reported")
+      try dispatcher.restart()
+      if !isEmpty { context.expect(queue.async {}.isAccepted, "an empty queue refused a task") }
+      discarded = dispatcher.shutdownAndWait(deadline: .milliseconds(50)).discardedTasks
+      context.expect(
+        discarded == (isEmpty ? 0 : 1), "\(kind): \(isEmpty ? 0 : 1) tasks were held, \(discarded) are reported")
+      try dispatcher.restart()
+      context.expect(told.value == 0, "\(kind): low water was told on a suspended queue")
+      queue.resume()
+      try context.eventually("low water is told after two stops (\(kind))", within: .seconds(10)) { told.value == 1 }
+      context.record("low-water calls owed over two stops")
+    }
+  }
+}

@@ -21,6 +21,7 @@ extension Rule {
         try context.expectSuccess(of: "beside a last reference")
       },
       Check("a cancel handler that waits on a suspended queue is owed over a restart", cancelHandlerIsOwed),
+      Check("a low-water call that waits on a suspended queue is owed over restarts", lowWaterIsOwed),
     ],
     scenarios: [
       Scenario("many restarts", manyRestarts),
