@@ -44,9 +44,19 @@ final class Bound: Sendable {
     return owed.exchange(false, ordering: .relaxed)
   }
 
-  /// The low-water call as a task.
-  var lowWaterCall: Job {
-    let call = limit.onLowWater
-    return Job { call?() }
+  /// Puts off a call that was taken and could not be made.
+  fileprivate func oweAgain() { owed.store(true, ordering: .sequentiallyConsistent) }
+}
+
+/// A low-water call that is made as an entry of its queue. One that a shutdown discards is owed again.
+final class LowWaterCall: Runnable {
+  private let bound: Bound
+  init(_ bound: Bound) { self.bound = bound }
+
+  override func execute(on worker: Worker, ticket: UInt) { worker.callLowWater(bound) }
+
+  override func discard(ticket: UInt) -> Bool {
+    bound.oweAgain()
+    return false
   }
 }

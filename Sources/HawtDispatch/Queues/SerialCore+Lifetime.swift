@@ -64,7 +64,7 @@ extension SerialCore {
   func reopen() {
     list.reopen()
     // What a shutdown discarded brought the queue down to low water.
-    if let bound, bound.takeOwedCall() { enqueue(Entry(bound.lowWaterCall), worker: nil) }
+    if let bound, bound.takeOwedCall() { enqueue(Entry(LowWaterCall(bound)), worker: nil) }
   }
 
   var isDrained: Bool { list.isEmpty && state.load(ordering: .sequentiallyConsistent) & SerialState.running == 0 }
