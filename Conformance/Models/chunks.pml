@@ -35,8 +35,6 @@
  * too; what is pushed after the list was closed is refused; no chunk touched after it was given back; at the end all ran, the list is empty, closed or not, and
  * all chunks are back; the index never runs over; no livelock.
  *
- * The code differs: its settle does not look again after a lost CAS. Mutant 9 is that.
- *
  * MUTANTS: 10
  *   1 the consumer leaves an EMPTY slot without marking it and the producer looks at SCHED only: task lost
  *   2 settle: tail is stored, not CASed, over a reservation that came meanwhile

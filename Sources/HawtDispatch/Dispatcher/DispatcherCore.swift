@@ -123,6 +123,7 @@ final class DispatcherCore: @unchecked Sendable {
       forkWord: forkGuard.word)
     fresh.adopt(self)
     fresh.predecessor = worker
+    fresh.counters.take(over: worker.counters)
     retired.append(fresh)
     // The old one has no poller any more, whoever takes its lease; what was posted to it goes on to the new one.
     worker.lease.comeBack()

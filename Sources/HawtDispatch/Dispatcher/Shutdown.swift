@@ -57,8 +57,8 @@ final class Shutdown: @unchecked Sendable {
 
   private func run(_ dispatcher: DispatcherCore, until deadline: Nanoseconds, droppedTimers timers: Int) {
     unregister(dispatcher)
-    let isDrained = awaitDrained(dispatcher, deadline)
-    let stuck = stopThreads(dispatcher, mayBeStuck: !isDrained)
+    awaitDrained(dispatcher, deadline)
+    let stuck = stopThreads(dispatcher, until: deadline)
     let tasks = discard(dispatcher)
     if tasks > 0 || timers > 0 {
       dispatcher.report(DiscardedWork(tasks: tasks, timers: timers), .discarded, on: nil)
@@ -131,13 +131,13 @@ final class Shutdown: @unchecked Sendable {
     return sources
   }
 
-  /// - Returns: false if the deadline came first.
-  private func awaitDrained(_ dispatcher: DispatcherCore, _ deadline: Nanoseconds) -> Bool {
+  /// Returns when nothing is left to do, or at the deadline.
+  private func awaitDrained(_ dispatcher: DispatcherCore, _ deadline: Nanoseconds) {
     while true {
       progress.lower()
-      if isDrained(dispatcher) { return true }
+      if isDrained(dispatcher) { return }
       // Each worker that goes to sleep raises it; so does a late producer's wake-up, in the end.
-      if !progress.wait(until: deadline) { return false }
+      if !progress.wait(until: deadline) { return }
     }
   }
 
@@ -168,15 +168,15 @@ final class Shutdown: @unchecked Sendable {
     dispatcher.workers.map { $0.counters.rounds.load(ordering: .sequentiallyConsistent) }
   }
 
-  /// - Returns: the names of the threads that are held by a task.
-  private func stopThreads(_ dispatcher: DispatcherCore, mayBeStuck: Bool) -> [String] {
+  /// - Returns: the names of the threads that are held by a task, or by a hook.
+  private func stopThreads(_ dispatcher: DispatcherCore, until deadline: Nanoseconds) -> [String] {
     for worker in dispatcher.workers {
       worker.custody.beginLeaving()
       worker.poller?.wake()
     }
     var stuck: [String] = []
-    // When all is drained no user code runs that could hold a thread up.
-    let end = mayBeStuck ? monotonicNow() + Shutdown.grace : nil
+    // Also when all is drained: the hook at a worker's end is user code.
+    let end = max(deadline, monotonicNow() + Shutdown.grace)
     for worker in dispatcher.workers where !worker.thread(joinedBy: end) {
       worker.abandon()
       stuck.append(WorkerThread.name(dispatcher.name, worker.index))
@@ -266,6 +266,7 @@ enum Coordinator {
       code = pthread_create(
         &thread, nil,
         { argument in
+          WorkerThread.blockBrokenPipes()
           Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue().run()
           return nil
         }, body)

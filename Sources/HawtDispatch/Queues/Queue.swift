@@ -100,7 +100,8 @@ public final class QueueKey<Value: Sendable>: Sendable {
   public init() {}
 }
 
-/// The share of saturated workers that a global queue's work gets: about 8 : 4 : 1 (rule Q9).
+/// The share of saturated workers that a global queue's work gets: about 8 : 4 : 1 (rule Q9). A queue's work has the
+/// priority of its root. There is no hidden boost: what waits for low-priority work waits as long as that takes.
 public enum Priority: Int, Sendable, Hashable, CaseIterable {
   case high = 0
   case `default` = 1

@@ -39,7 +39,10 @@ public final class SerialQueue: Queue {
   public var target: any Queue { core.target.current.makeHandle() }
 
   /// The worker whose thread alone runs this queue, or nil if it is not pinned. A snapshot.
-  public var pinnedWorker: Int? { core.dispatcher.topology.pinnedWorker(of: core) }
+  public var pinnedWorker: Int? {
+    _ = core.enter()
+    return core.dispatcher.topology.pinnedWorker(of: core)
+  }
 
   /// What the queue is doing. A snapshot, for metrics and tests.
   public var state: QueueState { core.snapshot }
@@ -68,11 +71,15 @@ public final class SerialQueue: Queue {
 
   /// Keeps `value` with the queue under `key`; nil removes it. Any thread.
   public func setSpecific<Value: Sendable>(_ key: QueueKey<Value>, _ value: Value?) {
+    _ = core.enter()
     core.extras.setSpecific(key, value)
   }
 
   /// The value kept with this very queue under `key`.
-  public func specific<Value: Sendable>(_ key: QueueKey<Value>) -> Value? { core.existingExtras?.specific(key) }
+  public func specific<Value: Sendable>(_ key: QueueKey<Value>) -> Value? {
+    _ = core.enter()
+    return core.existingExtras?.specific(key)
+  }
 
   /// Traps, naming both queues, unless the calling code runs on it (rule Q7).
   public func assertExecuting(file: StaticString, line: UInt) { QueueFunctions.assertExecuting(core, file, line) }

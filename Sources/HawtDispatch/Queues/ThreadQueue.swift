@@ -47,11 +47,15 @@ public final class ThreadQueue: Queue {
 
   /// Keeps `value` with the queue under `key`; nil removes it. Any thread.
   public func setSpecific<Value: Sendable>(_ key: QueueKey<Value>, _ value: Value?) {
+    _ = core.enter()
     core.extras.setSpecific(key, value)
   }
 
   /// The value kept with this very queue under `key`.
-  public func specific<Value: Sendable>(_ key: QueueKey<Value>) -> Value? { core.existingExtras?.specific(key) }
+  public func specific<Value: Sendable>(_ key: QueueKey<Value>) -> Value? {
+    _ = core.enter()
+    return core.existingExtras?.specific(key)
+  }
 
   /// Traps, naming both queues, unless the calling code runs on it (rule Q7).
   public func assertExecuting(file: StaticString, line: UInt) { QueueFunctions.assertExecuting(core, file, line) }

@@ -137,6 +137,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
 
   /// Sets one of its handlers. No effect on a cancelled source.
   final func set(_ slot: borrowing HandlerSlot, _ box: HandlerBox) {
+    _ = dispatcher.enter(nil)
     guard !isCancelled else { return }
     slot.set(box)
     // It may have been cancelled meanwhile, and have let go of its handlers: of this one nobody would.

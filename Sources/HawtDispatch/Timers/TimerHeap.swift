@@ -15,6 +15,12 @@ struct TimerHeap {
   /// The least time between wake-ups that are for timers: where they are dense, one wake-up serves several.
   private static let spacing: Nanoseconds = 50_000
 
+  /// How long the first has been due; nil if it is not.
+  func lateness(at now: Nanoseconds) -> Nanoseconds? {
+    guard let due = earliest?.due, due <= now else { return nil }
+    return now - due
+  }
+
   /// When a sleep has to end.
   var wakeTime: Nanoseconds? {
     earliest.map { max($0.latest, lastExpired &+ TimerHeap.spacing) }
@@ -37,7 +43,7 @@ struct TimerHeap {
     earliest = nil
   }
 
-  /// Hands every timer that is due at `now` to its queue, each queue's in order. Those with leeway too: the worker is awake.
+  /// Hands every timer that is due at `now`, which may be a moment ago, to its queue, each queue's in order. Those with leeway too: the worker is awake.
   mutating func expire(_ now: Nanoseconds, on worker: Worker) {
     while let (key, group) = groups.first, key.time <= now {
       lastExpired = now

@@ -33,7 +33,7 @@ public final class TimerSource: Sendable {
   ///
   /// - Parameters:
   ///   - delay: from now to the first beat; zero or negative: due at once.
-  ///   - interval: between beats, more than zero; nil for a single one. Beats keep their phase.
+  ///   - interval: between beats, more than zero (it traps otherwise); nil for a single one. Beats keep their phase.
   ///   - leeway: how much later than due a delivery may be.
   public func schedule(after delay: Duration, repeating interval: Duration? = nil, leeway: Duration = .zero) {
     core.schedule(after: delay, repeating: interval, leeway: leeway)

@@ -76,8 +76,27 @@ extension Worker {
   }
 
   private func expireTimers() {
-    if timers.continuous.earliest != nil { timers.continuous.expire(TimerClock.continuous.now, on: self) }
-    if timers.suspending.earliest != nil { timers.suspending.expire(TimerClock.suspending.now, on: self) }
+    switch (timers.continuous.earliest != nil, timers.suspending.earliest != nil) {
+    case (true, true): expireBoth()
+    case (true, false): timers.continuous.expire(TimerClock.continuous.now, on: self)
+    case (false, true): timers.suspending.expire(TimerClock.suspending.now, on: self)
+    case (false, false): break
+    }
+  }
+
+  /// A queue's timers come in order of due time whatever their clock (rule T1): those that are later at this moment first,
+  /// from either clock in turn.
+  private func expireBoth() {
+    let (continuous, suspending) = (TimerClock.continuous.now, TimerClock.suspending.now)
+    while true {
+      switch (timers.continuous.lateness(at: continuous), timers.suspending.lateness(at: suspending)) {
+      case (nil, nil): return
+      case (let late?, let other) where late >= other ?? 0:
+        timers.continuous.expire(continuous - (other ?? 0), on: self)
+      case (let other, _?): timers.suspending.expire(suspending - (other ?? 0), on: self)
+      default: return
+      }
+    }
   }
 
   // MARK: Sleeping

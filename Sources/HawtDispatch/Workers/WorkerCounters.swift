@@ -7,4 +7,13 @@ struct WorkerCounters: ~Copyable {
   let steals = Atomic<Int>(0)
   let migrationsIn = Atomic<Int>(0)
   let migrationsOut = Atomic<Int>(0)
+
+  /// Goes on from where another has ended.
+  func take(over old: borrowing WorkerCounters) {
+    takeovers.store(old.takeovers.load(ordering: .relaxed), ordering: .relaxed)
+    rounds.store(old.rounds.load(ordering: .relaxed), ordering: .relaxed)
+    steals.store(old.steals.load(ordering: .relaxed), ordering: .relaxed)
+    migrationsIn.store(old.migrationsIn.load(ordering: .relaxed), ordering: .relaxed)
+    migrationsOut.store(old.migrationsOut.load(ordering: .relaxed), ordering: .relaxed)
+  }
 }

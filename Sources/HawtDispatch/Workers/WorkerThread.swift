@@ -50,14 +50,19 @@ enum WorkerThread {
 
   private static func setUp(_ worker: Worker, _ settings: Settings) {
     hawt_set_current_worker(Unmanaged.passUnretained(worker).toOpaque())
-    // A write to a peer that is gone must not kill the process; its disposition is the application's (issue: SIGPIPE).
+    blockBrokenPipes()
+    let name = WorkerThread.name(settings.name, worker.index)
+    name.withCString { hawt_name_this_thread($0) }
+    if settings.bindsWorkersToCPUs { _ = hawt_bind_to_nth_cpu(CInt(worker.index)) }
+  }
+
+  /// On a thread of the library's own: a write to a peer that is gone must not kill the process; the disposition of SIGPIPE
+  /// is the application's.
+  static func blockBrokenPipes() {
     var signals = sigset_t()
     sigemptyset(&signals)
     sigaddset(&signals, SIGPIPE)
     pthread_sigmask(SIG_BLOCK, &signals, nil)
-    let name = WorkerThread.name(settings.name, worker.index)
-    name.withCString { hawt_name_this_thread($0) }
-    if settings.bindsWorkersToCPUs { _ = hawt_bind_to_nth_cpu(CInt(worker.index)) }
   }
 
   /// A name that the kernel takes: 15 bytes, without control characters, the number kept whole.

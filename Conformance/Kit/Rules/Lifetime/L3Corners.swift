@@ -212,3 +212,21 @@ func heldInItsStart(_ context: CheckContext) throws {
   if cameInTime { context.expect(ran.value == 0, "\(ran.value) tasks ran that had been discarded") }
   context.record("threads held in their start and left behind")
 }
+
+/// So is one that is held in the hook at its end, though nothing was left to do.
+func heldInItsStop(_ context: CheckContext) throws {
+  let gate = context.gate()
+  var settings = context.configuration(workers: 2)
+  settings.onWorkerStop = { if $0 == 1 { gate.pass() } }
+  let dispatcher = try Dispatcher(configuration: settings)
+  for queue in dispatcher.threadQueues { try context.drain(queue) }
+  let reports = context.recorder(of: ShutdownReport.self)
+  dispatcher.shutdown(deadline: .milliseconds(100)) { reports.append($0) }
+  let report = try reports.wait(forCount: 1, of: "a shutdown beside a thread that is held in onWorkerStop")[0]
+  context.expect(
+    report.stuckThreads.count == 1 && report.discardedTasks == 0,
+    "one thread is held in onWorkerStop, nothing waited: \(report)")
+  gate.open()
+  context.expectNoThreads(of: settings.name)
+  context.record("threads held in their end and left behind")
+}

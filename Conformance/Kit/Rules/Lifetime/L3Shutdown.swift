@@ -24,6 +24,7 @@ extension Rule {
       Check("tasks of a queue that nobody refers to are counted when they are discarded", discardedWithTheirQueue),
       Check("a queue that its last task suspended holds nothing up", suspendedByTheLastTask),
       Check("a thread that is held in its start is named and left behind", heldInItsStart),
+      Check("a thread that is held in its end is named and left behind", heldInItsStop),
     ],
     scenarios: [Scenario("item in flight", itemOutlivesItsDiscard)])
 }

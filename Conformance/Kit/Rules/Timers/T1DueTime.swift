@@ -15,6 +15,7 @@ extension Rule {
       Check("never early, on either clock, on every kind of queue", neverEarly),
       Check("never early while poller and timers are busy", neverEarlyUnderLoad),
       Check("in order of due time, ties in order of arming", orderOfDueTime),
+      Check("the same order on both clocks at once", orderOnBothClocks),
       Check("the same order across retargets", orderAcrossRetargets),
       Check("delays of zero and less are due at once", dueAtOnce),
       Check("delays of 292 years and more wait", farDelays),
@@ -141,6 +142,27 @@ private func orderOfDueTime(_ context: CheckContext) throws {
     try seen.wait(forCount: count, of: "equal timers on \(target.name)")
     context.expect(seen.all == Array(0..<count), "on \(target.name), equal timers did not run in the order of arming")
     context.record("equal timers", count)
+  }
+}
+
+/// What is overdue on either clock comes in one order, when the only worker looks at its timers again.
+private func orderOnBothClocks(_ context: CheckContext) throws {
+  let dispatcher = try context.makeDispatcher(workers: 1)
+  let queue = dispatcher.makeSerialQueue(label: "both clocks")
+  for isContinuousFirst in [false, true] {
+    let seen = context.recorder(of: Int.self)
+    let gate = try context.hold(dispatcher.threadQueues[0])
+    let count = 8
+    // Last armed, first due.
+    for number in (0..<count).reversed() {
+      let clock: TimerClock = (number % 2 == 0) == isContinuousFirst ? .continuous : .suspending
+      queue.asyncAfter(.milliseconds(1 + 2 * number), clock: clock, leeway: .zero) { seen.append(number) }
+    }
+    context.pause(.milliseconds(2 * count + 10))
+    gate.open()
+    let all = try seen.wait(forCount: count, of: "timers on both clocks")
+    context.expect(all == Array(0..<count), "timers of one queue on both clocks ran as \(all)")
+    context.record("timers in order on both clocks", count)
   }
 }
 
