@@ -1,5 +1,6 @@
 import Glibc
 import HawtDispatch
+import Synchronization
 
 /// Why a connection was closed.
 public enum CloseReason: Sendable {
@@ -17,7 +18,7 @@ extension Connection {
   public func setCloseHandler(_ handler: @escaping @Sendable (CloseReason) throws -> Void) {
     queue.assertExecuting()
     guard phase != .closed else { return }
-    closeHandler = handler
+    socket.closeHandler = handler
   }
 
   /// Closes the connection; what is pending is not written. Idempotent, never blocks. Any thread: elsewhere than on
@@ -59,7 +60,7 @@ extension Connection {
     } catch {
       return
     }
-    readSource?.setEventHandler { [self] _ in
+    readSource.setEventHandler { [self] _ in
       let result = WorkerBuffer.with { system.read(descriptor, into: $0) }
       if result <= 0 && result != -Int(EAGAIN) { close(.finished) }
     }
@@ -73,15 +74,16 @@ extension Connection {
     guard phase != .closed else { return }
     phase = .closed
     existingExtras?.timer?.cancel()
-    let sources = [readSource, writeSource].compactMap { $0 }
-    let closeHandler = closeHandler
-    // What the user's handlers hold may hold the connection: let go of all of it.
-    (readSource, writeSource) = (nil, nil)
-    (readHandler, self.closeHandler) = (nil, nil)
+    // What the user's handlers hold may hold the connection: let go of all of it. The sources see to theirs.
+    readHandler = nil
     dropExtras()
-    HawtSockets.close(descriptor, of: system, watchedBy: sources, on: queue) {
-      if let closeHandler { return try closeHandler(reason) }
-      if case .failed(let error as SocketError) = reason, case .registration = error { throw error }
-    }
+    socket.reason = reason
+    cancelSources()
+  }
+
+  /// What closes the descriptor, and tells the close handler, are their cancel handlers.
+  private func cancelSources() {
+    readSource.cancel()
+    writeSource.load()?.cancel()
   }
 }

@@ -32,7 +32,7 @@ extension Connection {
     to address: SocketAddress, on queue: SerialQueue, timeout: Duration, options: ConnectionOptions,
     system: any SocketSystem, _ handler: @escaping @Sendable (Result<Connection, SocketError>) throws -> Void
   ) throws(SocketError) {
-    let socket = try OwnedDescriptor(opening: .stream, for: address, system: system)
+    let socket = try OpenSocket(opening: .stream, for: address, system: system)
     if options.noDelay, address.family != .unix { try socket.set(.noDelay) }
     let result = system.connect(socket.number, address)
     guard result == 0 || result == -EINPROGRESS else {
@@ -41,7 +41,7 @@ extension Connection {
     let connection = Connection(socket, on: queue, peer: address, options: options, phase: .connecting)
     // While it connects, the close handler is the way in which every failure reaches the caller.
     connection.extras.connectHandler = handler
-    connection.closeHandler = { reason in
+    socket.closeHandler = { reason in
       if case .failed(let error as SocketError) = reason { try handler(.failure(error)) }
     }
     guard result != 0 else { return connection.isConnected() }
@@ -72,7 +72,7 @@ extension Connection {
     let handler = extras.connectHandler
     dropExtras()
     phase = .open
-    closeHandler = nil
+    socket.closeHandler = nil
     do { try handler?(.success(self)) } catch { close(.failed(error)) }
   }
 }

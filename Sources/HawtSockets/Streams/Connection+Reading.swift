@@ -20,11 +20,7 @@ extension Connection {
   public func setReadHandler(_ handler: @escaping @Sendable (Connection) throws -> Void) {
     queue.assertExecuting()
     guard phase == .open else { return }
-    if let readSource {
-      installReadHandler(handler, on: readSource)
-    } else {
-      readHandler = handler
-    }
+    if isWatched { installReadHandler(handler) } else { readHandler = handler }
   }
 
   /// Reads once into `buffer`, without blocking: one system call.
@@ -81,17 +77,17 @@ extension Connection {
   func changeReading(_ change: () -> Void) {
     let before = isReadingHeld
     change()
-    guard before != isReadingHeld, let readSource else { return }
+    guard before != isReadingHeld else { return }
     if before { readSource.resume() } else { readSource.suspend() }
   }
 
-  func installReadHandler(_ handler: (@Sendable (Connection) throws -> Void)?, on source: ReadinessSource) {
+  func installReadHandler(_ handler: (@Sendable (Connection) throws -> Void)?) {
     guard let handler else {
       // Nothing can read it, so it must not report: activated without a handler, a level would fire for ever.
-      source.setEventHandler { $0.suspend() }
+      readSource.setEventHandler { [self] event in withExtendedLifetime(self) { event.suspend() } }
       return
     }
-    source.setEventHandler { [self] _ in
+    readSource.setEventHandler { [self] _ in
       do { try handler(self) } catch { try handlerFailed(error) }
     }
   }

@@ -23,8 +23,7 @@ public final class Listener: @unchecked Sendable {
   /// Where it listens: with the port that the system chose, if it was asked to.
   public let address: SocketAddress
 
-  private let descriptor: CInt
-  private let system: any SocketSystem
+  private let socket: OpenSocket
   private let options: ListenerOptions
   private let chooseQueue: @Sendable () throws -> SerialQueue
   private let connectionHandler: @Sendable (Connection) throws -> Void
@@ -56,25 +55,18 @@ public final class Listener: @unchecked Sendable {
     onConnection: @escaping @Sendable (Connection) throws -> Void
   ) throws(SocketError) {
     let socket = try Self.open(address, options, system)
-    let bound = try socket.boundAddress()
-    let descriptor = socket.release()
+    self.socket = socket
     self.queue = queue
-    self.address = bound
-    self.descriptor = descriptor
-    self.system = system
+    self.address = try socket.boundAddress()
     self.options = options
     chooseQueue = connectionQueue
     connectionHandler = onConnection
     errorHandler = onError
-    source = queue.dispatcher.makeReadSource(descriptor, target: queue)
+    source = queue.dispatcher.makeReadSource(socket.number, target: queue)
     retry = queue.dispatcher.makeTimerSource(target: queue)
+    socket.closeHandler = { _ in try onClose?() }
     // The source alone watches the descriptor, and its cancel handler runs however the listener ends.
-    source.setCancelHandler {
-      // First the file, so that nobody who finds it meets a socket that is closed.
-      if let path = bound.filePath { system.removeFile(path) }
-      system.close(descriptor)
-      try onClose?()
-    }
+    socket.isWatched(by: source) {}
   }
 
   /// An inactive or paused listener that is dropped: the source's cancel handler closes the descriptor.
@@ -82,8 +74,8 @@ public final class Listener: @unchecked Sendable {
 
   private static func open(
     _ address: SocketAddress, _ options: ListenerOptions, _ system: any SocketSystem
-  ) throws(SocketError) -> OwnedDescriptor {
-    let socket = try OwnedDescriptor(opening: .stream, for: address, system: system)
+  ) throws(SocketError) -> OpenSocket {
+    let socket = try OpenSocket(opening: .stream, for: address, system: system)
     if address.family != .unix {
       try socket.set(.reuseAddress)
       if options.reusesPort { try socket.set(.reusePort) }
@@ -93,10 +85,7 @@ public final class Listener: @unchecked Sendable {
     }
     try socket.bind(address)
     let result = system.listen(socket.number, backlog: options.backlog)
-    guard result >= 0 else {
-      if let path = address.filePath { system.removeFile(path) }
-      throw .system(.listen, subject: "\(address)", errno: -result)
-    }
+    guard result >= 0 else { throw .system(.listen, subject: "\(address)", errno: -result) }
     return socket
   }
 
@@ -129,9 +118,9 @@ public final class Listener: @unchecked Sendable {
     for _ in 0..<options.acceptsPerTurn {
       guard !source.isCancelled else { return }
       var peer: SocketAddress?
-      let result = system.accept(descriptor, peer: &peer)
+      let result = socket.system.accept(socket.number, peer: &peer)
       if result >= 0 {
-        try hand(OwnedDescriptor(adopting: result, system: system), peer)
+        try hand(OpenSocket(adopting: result, system: socket.system), peer)
         continue
       }
       switch -result {
@@ -150,7 +139,7 @@ public final class Listener: @unchecked Sendable {
     resume()
   }
 
-  private func hand(_ socket: consuming OwnedDescriptor, _ peer: SocketAddress?) throws {
+  private func hand(_ socket: OpenSocket, _ peer: SocketAddress?) throws {
     let connection = Connection(
       socket, on: try chooseQueue(), peer: peer, options: options.connection, phase: .open)
     let handler = connectionHandler
