@@ -169,9 +169,14 @@ public final class DatagramSocket: @unchecked Sendable {
     try handler?(self)
   }
 
-  /// Closes the socket. Idempotent, never blocks; any thread: elsewhere than on its queue it takes effect as the
-  /// queue's next task would.
-  public func cancel() { queue.hop { [self] in close() } }
+  /// Closes the socket. Idempotent, never blocks.
+  ///
+  /// Any thread, in any phase of the dispatcher: elsewhere than on its queue, no handler starts once it has returned, and
+  /// the rest follows on the queue; of a stopped dispatcher's, after the restart. If there is none, the descriptor is
+  /// closed with the last reference to the dispatcher, and the close handler is not called.
+  public func cancel() {
+    if queue.isExecuting { close() } else { cancelSources() }
+  }
 
   /// The end of a source, by a refusal after a migration too, closes the socket. No handler that is set here holds it: one
   /// that is dropped is to go, its sources with it.
@@ -203,7 +208,8 @@ public final class DatagramSocket: @unchecked Sendable {
     cancelSources()
   }
 
-  /// What closes the descriptor, and tells the close handler, are their cancel handlers.
+  /// Their cancel handlers do the rest: close the socket, its descriptor, and tell the close handler. No task could do
+  /// that: a dispatcher that stops refuses tasks, or drops them at its deadline.
   private func cancelSources() {
     readSource.cancel()
     writeSource.load()?.cancel()

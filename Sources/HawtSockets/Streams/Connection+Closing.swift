@@ -21,10 +21,13 @@ extension Connection {
     socket.closeHandler = handler
   }
 
-  /// Closes the connection; what is pending is not written. Idempotent, never blocks. Any thread: elsewhere than on
-  /// its queue it takes effect as the queue's next task would.
+  /// Closes the connection; what is pending is not written. Idempotent, never blocks.
+  ///
+  /// Any thread, in any phase of the dispatcher: elsewhere than on its queue, no handler starts once it has returned, and
+  /// the rest follows on the queue; of a stopped dispatcher's, after the restart. If there is none, the descriptor is
+  /// closed with the last reference to the dispatcher, and the close handler is not called.
   public func cancel() {
-    queue.hop { [self] in close(.cancelled) }
+    if queue.isExecuting { close(.cancelled) } else { cancelSources() }
   }
 
   /// Writes what is pending, tells the peer, and closes. Nothing more is read or accepted for writing. On the queue.
@@ -81,7 +84,8 @@ extension Connection {
     cancelSources()
   }
 
-  /// What closes the descriptor, and tells the close handler, are their cancel handlers.
+  /// Their cancel handlers do the rest: close the connection, its descriptor, and tell the close handler. No task could
+  /// do that: a dispatcher that stops refuses tasks, or drops them at its deadline.
   private func cancelSources() {
     readSource.cancel()
     writeSource.load()?.cancel()

@@ -94,7 +94,8 @@ public final class Listener: @unchecked Sendable {
   /// - Throws: `.registration` if the dispatcher cannot watch it; the listener is closed then.
   public func activate() throws(SocketError) {
     source.setEventHandler { [self] _ in try acceptBatch() }
-    source.setErrorHandler { [self] error in try? report(.registration(error)) }
+    // Not by way of `self`, which a stopped source is to let go of. Without one, the dispatcher's is told (rule S6).
+    if let errorHandler { source.setErrorHandler { errorHandler(.registration($0)) } }
     retry.setEventHandler { [weak self] _ in try self?.acceptBatch() }
     do {
       try source.activate()
