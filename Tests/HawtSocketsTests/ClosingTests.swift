@@ -127,6 +127,29 @@ struct ClosingTests {
     }
   }
 
+  @Test("A peer that has finished ends lingering, also if nothing has ever read", arguments: backends)
+  func lingersWithoutReadHandler(backend: Backend) async throws {
+    try await withDispatcher(backend) { dispatcher in
+      let (near, far) = try socketPair()
+      let ended = Promise<CloseReason>()
+      let connection = Connection(adopting: near, on: dispatcher.makeSerialQueue(label: "c"))
+      try await on(connection) { connection in
+        connection.setCloseHandler { ended.fulfil($0) }
+        try connection.activate()
+      }
+      let peer = PlainPeer(adopting: far)
+      try peer.write([1])
+      try await passPollers(of: dispatcher)
+      // Longer than the suite may take: it is the peer that ends it.
+      try await on(connection) { $0.closeAfterWriting(lingering: .seconds(3600)) }
+      peer.close()
+      guard case .finished = await ended.next() else {
+        Issue.record("closeAfterWriting must end in .finished")
+        return
+      }
+    }
+  }
+
   @Test("Half-open: the end of what the peer sends leaves the way to it open, and fires once")
   func halfOpen() async throws {
     try await withDispatcher { dispatcher in

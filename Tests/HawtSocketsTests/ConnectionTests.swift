@@ -204,6 +204,33 @@ struct ConnectionTests {
     }
   }
 
+  @Test("A read handler that is set after the first bytes have come reads them", arguments: backends)
+  func lateReadHandler(backend: Backend) async throws {
+    try await withDispatcher(backend) { dispatcher in
+      let (near, far) = try socketPair()
+      let received = Promise<[UInt8]>()
+      let ended = Promise<CloseReason>()
+      let connection = Connection(adopting: near, on: dispatcher.makeSerialQueue(label: "c"))
+      try await on(connection) { connection in
+        connection.setCloseHandler { ended.fulfil($0) }
+        try connection.activate()
+      }
+      let peer = PlainPeer(adopting: far)
+      try peer.write([1])
+      try await passPollers(of: dispatcher)
+      try await on(connection) { connection in
+        connection.setReadHandler { connection in
+          try connection.read { span in received.fulfil(span.withUnsafeBytes { Array($0) }) }
+        }
+      }
+      #expect(await received.next() == [1])
+      try peer.write([2])
+      #expect(await received.next() == [2])
+      peer.close()
+      _ = await ended.next()
+    }
+  }
+
   @Test("A descriptor that no poller takes is refused with a typed error, and closed")
   func notPollable() async throws {
     let system = TestSystem()

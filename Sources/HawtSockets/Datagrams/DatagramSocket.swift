@@ -59,6 +59,8 @@ public final class DatagramSocket: @unchecked Sendable {
     self.queue = queue
     self.socket = socket
     readSource = queue.dispatcher.makeReadSource(socket.number, target: queue)
+    // Until there is a read handler: nothing else could receive, and the level would fire for ever.
+    readSource.suspend()
     prepare(readSource)
   }
 
@@ -73,12 +75,15 @@ public final class DatagramSocket: @unchecked Sendable {
   /// (nobody listened at its target, say) says nothing about the next.
   public func setReadHandler(_ handler: @escaping @Sendable (DatagramSocket) throws -> Void) {
     queue.assertExecuting()
+    guard !isClosed else { return }
+    if readHandler == nil { readSource.resume() }
     readHandler = handler
   }
 
   /// Sets what runs once on the queue, after the descriptor was closed.
   public func setCloseHandler(_ handler: @escaping @Sendable () throws -> Void) {
     queue.assertExecuting()
+    guard !isClosed else { return }
     socket.closeHandler = { reason in
       try handler()
       // No call of the user's can throw it: it goes to the dispatcher's error handler (rule S6).
@@ -94,10 +99,7 @@ public final class DatagramSocket: @unchecked Sendable {
     guard !isClosed else { throw .closed(subject: description) }
     guard !isActive else { return }
     isActive = true
-    readSource.setEventHandler { [self] event in
-      guard let readHandler else { return event.suspend() }
-      try readHandler(self)
-    }
+    readSource.setEventHandler { [self] _ in try readHandler?(self) }
     try activate(readSource)
   }
 

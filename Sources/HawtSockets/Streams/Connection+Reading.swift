@@ -21,6 +21,7 @@ extension Connection {
     queue.assertExecuting()
     guard phase == .open else { return }
     if isWatched { installReadHandler(handler) } else { readHandler = handler }
+    release(.noHandler)
   }
 
   /// Reads once into `buffer`, without blocking: one system call.
@@ -62,8 +63,8 @@ extension Connection {
     changeReading { suspensions -= 1 }
   }
 
-  /// Whether the read handler is held: by `suspendReads()`, by bytes that wait to be written, or because the peer has
-  /// finished.
+  /// Whether the read handler is held: by `suspendReads()`, by bytes that wait to be written, because the peer has
+  /// finished, or because none has been set.
   public var isReadingHeld: Bool {
     queue.assertExecuting()
     return suspensions > 0 || !readHolds.isEmpty
@@ -81,12 +82,7 @@ extension Connection {
     if before { readSource.resume() } else { readSource.suspend() }
   }
 
-  func installReadHandler(_ handler: (@Sendable (Connection) throws -> Void)?) {
-    guard let handler else {
-      // Nothing can read it, so it must not report: activated without a handler, a level would fire for ever.
-      readSource.setEventHandler { [self] event in withExtendedLifetime(self) { event.suspend() } }
-      return
-    }
+  func installReadHandler(_ handler: @escaping @Sendable (Connection) throws -> Void) {
     readSource.setEventHandler { [self] _ in
       do { try handler(self) } catch { try handlerFailed(error) }
     }

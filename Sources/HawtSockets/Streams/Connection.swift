@@ -41,7 +41,7 @@ public final class Connection: @unchecked Sendable {
   let writeSource = AtomicLazyReference<ReadinessSource>()
 
   @exclusivity(unchecked) var phase: Phase
-  @exclusivity(unchecked) var readHolds: ReadHolds = []
+  @exclusivity(unchecked) var readHolds: ReadHolds = .noHandler
   /// How many `suspendReads()` are to be ended.
   @exclusivity(unchecked) var suspensions: UInt32 = 0
   @exclusivity(unchecked) var isAboveHighWater = false
@@ -80,6 +80,8 @@ public final class Connection: @unchecked Sendable {
     static let backPressure = ReadHolds(rawValue: 1)
     static let endOfStream = ReadHolds(rawValue: 2)
     static let finishing = ReadHolds(rawValue: 4)
+    /// Nothing can read: activated without a handler, a level would fire for ever.
+    static let noHandler = ReadHolds(rawValue: 8)
   }
 
   /// Adopts a connected, non-blocking stream socket, which it will close; any thread.
@@ -111,6 +113,7 @@ public final class Connection: @unchecked Sendable {
     system = socket.system
     descriptor = socket.number
     readSource = queue.dispatcher.makeReadSource(descriptor, target: queue)
+    readSource.suspend()
     prepare(readSource)
   }
 
@@ -143,7 +146,9 @@ public final class Connection: @unchecked Sendable {
   func watch() throws(SocketError) {
     guard !isWatched else { return }
     isWatched = true
-    installReadHandler(readHandler)
+    // Without a handler too, the source holds the connection.
+    readSource.setEventHandler { [self] _ in withExtendedLifetime(self) {} }
+    if let readHandler { installReadHandler(readHandler) }
     readHandler = nil
     try activate(readSource)
   }
