@@ -40,7 +40,8 @@ public final class Listener: @unchecked Sendable {
   ///   - options: how it behaves.
   ///   - system: what answers its calls.
   ///   - connectionQueue: called on `queue` for each connection: the serial queue that it belongs to. One queue for
-  ///     each connection, targeting nothing, is the proactor style; targeting a thread queue, the reactor style.
+  ///     each connection, targeting nothing, is the proactor style; targeting a thread queue, the reactor style. What it
+  ///     throws goes to the dispatcher's error handler and costs that connection alone.
   ///   - onError: told on `queue`: once per spell in which the system lacks what accepting needs, and of whatever ends
   ///     the listener. nil: such errors go to the dispatcher's error handler.
   ///   - onClose: called once on `queue`, after the descriptor was closed.
@@ -116,6 +117,9 @@ public final class Listener: @unchecked Sendable {
 
   private func acceptBatch() throws {
     queue.assertExecuting()
+    // What `connectionQueue` throws costs that connection and ends the turn; it is no lack, so the pause ends too.
+    var mayGoOn = true
+    defer { if mayGoOn { resume() } }
     for _ in 0..<options.acceptsPerTurn {
       guard !source.isCancelled else { return }
       var peer: SocketAddress?
@@ -126,18 +130,18 @@ public final class Listener: @unchecked Sendable {
       }
       switch -result {
       case EAGAIN:
-        return resume()
-      case ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, EPERM:
+        return
+      case ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH:
         // The connection that waited first has failed before it was accepted, and is gone; others wait behind it.
         continue
       case EBADF, EINVAL, ENOTSOCK, EFAULT:
         end()
         return try report(.system(.accept, subject: "\(address)", errno: -result))
       default:
+        mayGoOn = false
         return try pause(because: -result)
       }
     }
-    resume()
   }
 
   private func hand(_ socket: OpenSocket, _ peer: SocketAddress?) throws {
@@ -150,8 +154,8 @@ public final class Listener: @unchecked Sendable {
     }
   }
 
-  /// The system lacks descriptors or memory: the connection keeps waiting in the backlog, and so do we. Told once per
-  /// spell, which ends when a whole turn has met no lack.
+  /// The system lacks descriptors or memory, or a firewall or security module forbids to accept (EPERM): the connection
+  /// keeps waiting in the backlog, and so do we. Told once per spell, which ends when a whole turn has met no lack.
   private func pause(because code: CInt) throws {
     retry.schedule(after: options.pause)
     guard !isPaused else { return }
