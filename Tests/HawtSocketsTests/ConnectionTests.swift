@@ -231,6 +231,30 @@ struct ConnectionTests {
     }
   }
 
+  @Test(
+    "What a connect handler throws closes the connection, and the dispatcher's handler is told", arguments: backends,
+    [true, false])
+  func connectHandlerThrows(backend: Backend, atOnce: Bool) async throws {
+    struct Failure: Error {}
+    let system = TestSystem()
+    let told = Promise<TaskFailure>()
+    try await withDispatcher(backend, errorHandler: { told.fulfil($0) }) { dispatcher in
+      // Connecting to a Unix path succeeds at once, over TCP it takes a turn of the poller.
+      let echo = try EchoFixture(
+        on: dispatcher, at: atOnce ? SocketAddress(unixPath: freshPath()) : .loopback())
+      Connection.connect(
+        to: echo.listener.address, on: dispatcher.makeSerialQueue(label: "client"), system: system
+      ) { _ in throw Failure() }
+      let failure = await told.next()
+      #expect(failure.error is Failure)
+      #expect(failure.queueLabel == "client")
+      _ = await echo.ends.next()
+      echo.listener.cancel()
+      await echo.listenerClosed.next()
+    }
+    #expect(system.counts.value.isBalanced)
+  }
+
   @Test("A descriptor that no poller takes is refused with a typed error, and closed")
   func notPollable() async throws {
     let system = TestSystem()

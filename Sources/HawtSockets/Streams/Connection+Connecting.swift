@@ -11,8 +11,10 @@ extension Connection {
   ///   - options: how the connection behaves.
   ///   - system: what answers its calls.
   ///   - handler: called once on `queue`, with a connection to set handlers on and to activate, or with the reason why
-  ///     there is none: what the system said, `.timedOut`, `.registration`. What it throws closes the connection.
-  /// - Returns: whether the attempt was accepted; if not, `handler` is never called.
+  ///     there is none: what the system said, `.timedOut`, `.registration`. Dropping the connection without activating it
+  ///     closes it. What the handler throws is treated as what a read handler throws.
+  /// - Returns: whether the attempt was accepted; if not, `handler` is never called. Nor is it if the dispatcher is stopped
+  ///   before the attempt has ended, and never started again.
   @discardableResult
   public static func connect(
     to address: SocketAddress, on queue: SerialQueue, timeout: Duration = .seconds(10),
@@ -23,6 +25,7 @@ extension Connection {
       do {
         try begin(to: address, on: queue, timeout: timeout, options: options, system: system, handler)
       } catch let error as SocketError {
+        // The attempt's: one of the handler's own has closed the connection, and comes no further.
         try handler(.failure(error))
       }
     }
@@ -31,12 +34,12 @@ extension Connection {
   private static func begin(
     to address: SocketAddress, on queue: SerialQueue, timeout: Duration, options: ConnectionOptions,
     system: any SocketSystem, _ handler: @escaping @Sendable (Result<Connection, SocketError>) throws -> Void
-  ) throws(SocketError) {
+  ) throws {
     let socket = try OpenSocket(opening: .stream, for: address, system: system)
     if options.noDelay, address.family != .unix { try socket.set(.noDelay) }
     let result = system.connect(socket.number, address)
     guard result == 0 || result == -EINPROGRESS else {
-      throw .system(.connect, subject: "\(address)", errno: -result)
+      throw SocketError.system(.connect, subject: "\(address)", errno: -result)
     }
     let connection = Connection(socket, on: queue, peer: address, options: options, phase: .connecting)
     // While it connects, the close handler is the way in which every failure reaches the caller.
@@ -44,7 +47,7 @@ extension Connection {
     socket.closeHandler = { reason in
       if case .failed(let error as SocketError) = reason { try handler(.failure(error)) }
     }
-    guard result != 0 else { return connection.isConnected() }
+    guard result != 0 else { return try connection.isConnected() }
     connection.extras.timer = queue.asyncAfter(timeout) {
       connection.giveUpConnecting(after: timeout)
     }
@@ -64,15 +67,15 @@ extension Connection {
       return close(.failed(SocketError.system(.connect, subject: "\(peer!)", errno: -result)))
     }
     try setWriteSource(armed: false)
-    isConnected()
+    try isConnected()
   }
 
-  private func isConnected() {
+  private func isConnected() throws {
     extras.timer?.cancel()
     let handler = extras.connectHandler
     dropExtras()
     phase = .open
     socket.closeHandler = nil
-    do { try handler?(.success(self)) } catch { close(.failed(error)) }
+    do { try handler?(.success(self)) } catch { try handlerFailed(error) }
   }
 }
