@@ -108,16 +108,22 @@ struct ClosingTests {
     }
   }
 
-  @Test("A peer that never finishes is left behind when lingering ends")
-  func lingeringEnds() async throws {
-    try await withDispatcher { dispatcher in
+  @Test(
+    "A peer that never finishes is left behind when lingering ends, after a restart too", arguments: backends,
+    [true, false])
+  func lingeringEnds(backend: Backend, restarts: Bool) async throws {
+    try await withDispatcher(backend) { dispatcher in
       let (near, far) = try socketPair()
       let ended = Promise<CloseReason>()
       let connection = Connection(adopting: near, on: dispatcher.makeSerialQueue(label: "c"))
       try await on(connection) { connection in
         connection.setCloseHandler { ended.fulfil($0) }
         try connection.write([7])
-        connection.closeAfterWriting(lingering: .milliseconds(20))
+        connection.closeAfterWriting(lingering: .milliseconds(100))
+      }
+      if restarts {
+        await dispatcher.shutdown()
+        try dispatcher.restart()
       }
       guard case .finished = await ended.next() else {
         Issue.record("closeAfterWriting must end in .finished")

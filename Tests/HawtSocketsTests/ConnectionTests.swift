@@ -132,27 +132,30 @@ struct ConnectionTests {
     }
   }
 
-  @Test("A peer that does not answer in time: the attempt ends, and its descriptor is closed")
-  func connectTimesOut() async throws {
+  @Test(
+    "A peer that does not answer in time: the attempt ends, after a restart too, and its descriptor is closed",
+    arguments: backends, [true, false])
+  func connectTimesOut(backend: Backend, restarts: Bool) async throws {
     let system = TestSystem()
-    try await withDispatcher { dispatcher in
+    try await withDispatcher(backend) { dispatcher in
       // A full backlog makes the kernel drop what asks for more.
-      let listener = try Listener(
-        .loopback(), on: dispatcher.makeSerialQueue(label: "accept"), options: .init(backlog: 1),
-        connectionQueue: { dispatcher.makeSerialQueue() }
-      ) { _ in }
+      let listener = try PlainListener(backlog: 1)
       var waiting: [PlainPeer] = []
       for _ in 0..<2 { waiting.append(try PlainPeer(to: listener.address)) }
       let outcome = Promise<SocketError?>()
-      Connection.connect(
-        to: listener.address, on: dispatcher.makeSerialQueue(label: "client"), timeout: .milliseconds(100),
-        system: system
-      ) { result in
+      let queue = dispatcher.makeSerialQueue(label: "client")
+      Connection.connect(to: listener.address, on: queue, timeout: .milliseconds(100), system: system) { result in
         if case .failure(let error) = result { outcome.fulfil(error) } else { outcome.fulfil(nil) }
+      }
+      let begun = Promise<Void>()
+      queue.async { begun.fulfil() }
+      await begun.next()
+      if restarts {
+        await dispatcher.shutdown()
+        try dispatcher.restart()
       }
       #expect(
         await outcome.next() == .timedOut(subject: "\(listener.address)", after: .milliseconds(100)))
-      listener.cancel()
       withExtendedLifetime(waiting) {}
     }
     #expect(system.counts.value.isBalanced)

@@ -50,10 +50,24 @@ extension Connection {
       return close(.finished)
     }
     phase = .lingering
-    let handle = queue.asyncAfter(lingering) { [self] in close(.finished) }
-    guard handle.submission.isAccepted else { return close(.finished) }
-    extras.timer = handle
+    do {
+      try startTimer(lingering) { $0.close(.finished) }
+    } catch {
+      // The dispatcher closes, and waits for no peer.
+      return close(.finished)
+    }
     discardInput()
+  }
+
+  /// Calls `body` on the queue after `time`, unless the extras go before. A source, because a restart revives it: of a
+  /// dispatcher's one-shot timers a shutdown leaves none. It does not hold the connection; what is waited for does.
+  func startTimer(_ time: Duration, _ body: @escaping @Sendable (Connection) -> Void) throws(SourceError) {
+    let timer = queue.dispatcher.makeTimerSource(target: queue) { [weak self] _ in
+      if let self { body(self) }
+    }
+    extras.timer = timer
+    timer.schedule(after: time)
+    try timer.activate()
   }
 
   /// Takes over reading, whatever the user had suspended.
@@ -76,7 +90,6 @@ extension Connection {
   func close(_ reason: CloseReason) {
     guard phase != .closed else { return }
     phase = .closed
-    existingExtras?.timer?.cancel()
     // What the user's handlers hold may hold the connection: let go of all of it. The sources see to theirs.
     readHandler = nil
     dropExtras()

@@ -7,7 +7,7 @@ extension Connection {
   /// - Parameters:
   ///   - address: a numeric address or a Unix path.
   ///   - queue: what the connection's handlers, and `handler`, run on.
-  ///   - timeout: how long the peer may take to answer.
+  ///   - timeout: how long the peer may take to answer; goes on while the dispatcher is stopped.
   ///   - options: how the connection behaves.
   ///   - system: what answers its calls.
   ///   - handler: called once on `queue`, with a connection to set handlers on and to activate, or with the reason why
@@ -48,8 +48,10 @@ extension Connection {
       if case .failed(let error as SocketError) = reason { try handler(.failure(error)) }
     }
     guard result != 0 else { return try connection.isConnected() }
-    connection.extras.timer = queue.asyncAfter(timeout) {
-      connection.giveUpConnecting(after: timeout)
+    do throws(SourceError) {
+      try connection.startTimer(timeout) { $0.giveUpConnecting(after: timeout) }
+    } catch {
+      return connection.close(.failed(SocketError.registration(error)))
     }
     // A refusal has closed the connection, and so has told the handler.
     try? connection.setWriteSource(armed: true)
@@ -71,7 +73,6 @@ extension Connection {
   }
 
   private func isConnected() throws {
-    extras.timer?.cancel()
     let handler = extras.connectHandler
     dropExtras()
     phase = .open

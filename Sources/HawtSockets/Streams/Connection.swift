@@ -70,7 +70,7 @@ public final class Connection: @unchecked Sendable {
     var drainHandler: (@Sendable (Connection) throws -> Void)?
     var connectHandler: (@Sendable (Result<Connection, SocketError>) throws -> Void)?
     /// What ends connecting or lingering if the peer does not, and how long lingering may take.
-    var timer: TimerHandle?
+    var timer: TimerSource?
     var lingering: Duration = .zero
   }
 
