@@ -108,22 +108,51 @@ struct ClosingTests {
     }
   }
 
-  @Test("A peer that never finishes is left behind when lingering ends")
-  func lingeringEnds() async throws {
-    try await withDispatcher { dispatcher in
+  @Test(
+    "A peer that never finishes is left behind when lingering ends, after a restart too", arguments: backends,
+    [true, false])
+  func lingeringEnds(backend: Backend, restarts: Bool) async throws {
+    try await withDispatcher(backend) { dispatcher in
       let (near, far) = try socketPair()
       let ended = Promise<CloseReason>()
       let connection = Connection(adopting: near, on: dispatcher.makeSerialQueue(label: "c"))
       try await on(connection) { connection in
         connection.setCloseHandler { ended.fulfil($0) }
         try connection.write([7])
-        connection.closeAfterWriting(lingering: .milliseconds(20))
+        connection.closeAfterWriting(lingering: .milliseconds(100))
+      }
+      if restarts {
+        await dispatcher.shutdown()
+        try dispatcher.restart()
       }
       guard case .finished = await ended.next() else {
         Issue.record("closeAfterWriting must end in .finished")
         return
       }
       #expect(try PlainPeer(adopting: far).readToEnd() == [7])
+    }
+  }
+
+  @Test("A peer that has finished ends lingering, also if nothing has ever read", arguments: backends)
+  func lingersWithoutReadHandler(backend: Backend) async throws {
+    try await withDispatcher(backend) { dispatcher in
+      let (near, far) = try socketPair()
+      let ended = Promise<CloseReason>()
+      let connection = Connection(adopting: near, on: dispatcher.makeSerialQueue(label: "c"))
+      try await on(connection) { connection in
+        connection.setCloseHandler { ended.fulfil($0) }
+        try connection.activate()
+      }
+      let peer = PlainPeer(adopting: far)
+      try peer.write([1])
+      try await passPollers(of: dispatcher)
+      // Longer than the suite may take: it is the peer that ends it.
+      try await on(connection) { $0.closeAfterWriting(lingering: .seconds(3600)) }
+      peer.close()
+      guard case .finished = await ended.next() else {
+        Issue.record("closeAfterWriting must end in .finished")
+        return
+      }
     }
   }
 

@@ -132,27 +132,30 @@ struct ConnectionTests {
     }
   }
 
-  @Test("A peer that does not answer in time: the attempt ends, and its descriptor is closed")
-  func connectTimesOut() async throws {
+  @Test(
+    "A peer that does not answer in time: the attempt ends, after a restart too, and its descriptor is closed",
+    arguments: backends, [true, false])
+  func connectTimesOut(backend: Backend, restarts: Bool) async throws {
     let system = TestSystem()
-    try await withDispatcher { dispatcher in
+    try await withDispatcher(backend) { dispatcher in
       // A full backlog makes the kernel drop what asks for more.
-      let listener = try Listener(
-        .loopback(), on: dispatcher.makeSerialQueue(label: "accept"), options: .init(backlog: 1),
-        connectionQueue: { dispatcher.makeSerialQueue() }
-      ) { _ in }
+      let listener = try PlainListener(backlog: 1)
       var waiting: [PlainPeer] = []
       for _ in 0..<2 { waiting.append(try PlainPeer(to: listener.address)) }
       let outcome = Promise<SocketError?>()
-      Connection.connect(
-        to: listener.address, on: dispatcher.makeSerialQueue(label: "client"), timeout: .milliseconds(100),
-        system: system
-      ) { result in
+      let queue = dispatcher.makeSerialQueue(label: "client")
+      Connection.connect(to: listener.address, on: queue, timeout: .milliseconds(100), system: system) { result in
         if case .failure(let error) = result { outcome.fulfil(error) } else { outcome.fulfil(nil) }
+      }
+      let begun = Promise<Void>()
+      queue.async { begun.fulfil() }
+      await begun.next()
+      if restarts {
+        await dispatcher.shutdown()
+        try dispatcher.restart()
       }
       #expect(
         await outcome.next() == .timedOut(subject: "\(listener.address)", after: .milliseconds(100)))
-      listener.cancel()
       withExtendedLifetime(waiting) {}
     }
     #expect(system.counts.value.isBalanced)
@@ -202,6 +205,57 @@ struct ConnectionTests {
       #expect(failure.queueLabel == "throwing")
       SocketSystems.kernel.close(far)
     }
+  }
+
+  @Test("A read handler that is set after the first bytes have come reads them", arguments: backends)
+  func lateReadHandler(backend: Backend) async throws {
+    try await withDispatcher(backend) { dispatcher in
+      let (near, far) = try socketPair()
+      let received = Promise<[UInt8]>()
+      let ended = Promise<CloseReason>()
+      let connection = Connection(adopting: near, on: dispatcher.makeSerialQueue(label: "c"))
+      try await on(connection) { connection in
+        connection.setCloseHandler { ended.fulfil($0) }
+        try connection.activate()
+      }
+      let peer = PlainPeer(adopting: far)
+      try peer.write([1])
+      try await passPollers(of: dispatcher)
+      try await on(connection) { connection in
+        connection.setReadHandler { connection in
+          try connection.read { span in received.fulfil(span.withUnsafeBytes { Array($0) }) }
+        }
+      }
+      #expect(await received.next() == [1])
+      try peer.write([2])
+      #expect(await received.next() == [2])
+      peer.close()
+      _ = await ended.next()
+    }
+  }
+
+  @Test(
+    "What a connect handler throws closes the connection, and the dispatcher's handler is told", arguments: backends,
+    [true, false])
+  func connectHandlerThrows(backend: Backend, atOnce: Bool) async throws {
+    struct Failure: Error {}
+    let system = TestSystem()
+    let told = Promise<TaskFailure>()
+    try await withDispatcher(backend, errorHandler: { told.fulfil($0) }) { dispatcher in
+      // Connecting to a Unix path succeeds at once, over TCP it takes a turn of the poller.
+      let echo = try EchoFixture(
+        on: dispatcher, at: atOnce ? SocketAddress(unixPath: freshPath()) : .loopback())
+      Connection.connect(
+        to: echo.listener.address, on: dispatcher.makeSerialQueue(label: "client"), system: system
+      ) { _ in throw Failure() }
+      let failure = await told.next()
+      #expect(failure.error is Failure)
+      #expect(failure.queueLabel == "client")
+      _ = await echo.ends.next()
+      echo.listener.cancel()
+      await echo.listenerClosed.next()
+    }
+    #expect(system.counts.value.isBalanced)
   }
 
   @Test("A descriptor that no poller takes is refused with a typed error, and closed")

@@ -129,6 +129,32 @@ struct DatagramTests {
     }
   }
 
+  @Test("A read handler that is set after the first datagram has come receives it", arguments: backends)
+  func lateReadHandler(backend: Backend) async throws {
+    try await withDispatcher(backend) { dispatcher in
+      let socket = try DatagramSocket(at: .loopback(), on: dispatcher.makeSerialQueue(label: "late"))
+      let address = socket.address
+      try await use(socket) { socket in
+        try socket.activate()
+        _ = try socket.send([UInt8(7)].span.bytes, to: address)
+      }
+      try await passPollers(of: dispatcher)
+      let received = Promise<Int>()
+      try await use(socket) { socket in
+        socket.setReadHandler { socket in
+          var buffer = [UInt8](repeating: 0, count: 10)
+          if let one = try buffer.withUnsafeMutableBytes({ try socket.receive(into: $0) }) {
+            received.fulfil(one.count)
+          }
+        }
+      }
+      #expect(await received.next() == 1)
+      try await use(socket) { _ = try $0.send([UInt8](1...2).span.bytes, to: address) }
+      #expect(await received.next() == 2)
+      try await close(socket)
+    }
+  }
+
   @Test("A datagram that is too long is refused, and the socket lives on")
   func tooLong() async throws {
     try await withDispatcher { dispatcher in

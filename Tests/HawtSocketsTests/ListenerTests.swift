@@ -7,7 +7,7 @@ import Testing
 struct ListenerTests {
   @Test(
     "Lack of descriptors or memory pauses accepting, is told once per spell, and ends by itself",
-    arguments: backends, [EMFILE, ENFILE, ENOBUFS, ENOMEM])
+    arguments: backends, [EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM])
   func pausesAndRecovers(backend: Backend, code: CInt) async throws {
     let system = TestSystem()
     try await withDispatcher(backend) { dispatcher in
@@ -29,6 +29,45 @@ struct ListenerTests {
       }
       echo.listener.cancel()
       await echo.listenerClosed.next()
+    }
+    #expect(system.counts.value.isBalanced)
+  }
+
+  @Test(
+    "A connection queue that cannot be made while accepting pauses costs that connection alone", arguments: backends)
+  func connectionQueueThrows(backend: Backend) async throws {
+    struct Failure: Error {}
+    let system = TestSystem()
+    let told = Promise<TaskFailure>()
+    try await withDispatcher(backend, errorHandler: { told.fulfil($0) }) { dispatcher in
+      let isFirst = Shared(true)
+      let (errors, accepted, closed) = (Promise<SocketError>(), Promise<Void>(), Promise<Void>())
+      let listener = try Listener(
+        .loopback(), on: dispatcher.makeSerialQueue(label: "accept"), options: .init(pause: .milliseconds(5)),
+        system: system,
+        connectionQueue: {
+          if isFirst.update({ first in
+            defer { first = false }
+            return first
+          }) {
+            throw Failure()
+          }
+          return dispatcher.makeSerialQueue(label: "c")
+        }, onError: { errors.fulfil($0) }, onClose: { closed.fulfil() }
+      ) { _ in accepted.fulfil() }
+      try listener.activate()
+      system.faults.update { $0.failingAccepts = 2 }
+      let unlucky = try PlainPeer(to: listener.address)
+      #expect(await errors.next().errno == EMFILE)
+      #expect(await told.next().error is Failure)
+      #expect(try unlucky.readToEnd().isEmpty)
+      for _ in 0..<3 {
+        let peer = try PlainPeer(to: listener.address)
+        await accepted.next()
+        peer.close()
+      }
+      listener.cancel()
+      await closed.next()
     }
     #expect(system.counts.value.isBalanced)
   }

@@ -1,15 +1,17 @@
 import Glibc
 public import HawtDispatch
+import Synchronization
 
 /// A datagram socket (UDP or Unix) whose work happens on one serial queue.
 ///
 /// Everything but `cancel()` belongs to `queue`: methods called from elsewhere trap and name the queues (rule Q7). Once
-/// activated it lives until `cancel()`; before, dropping the last reference closes it. The descriptor is closed once,
-/// after its registrations are out of every poller (rule S7).
+/// activated, or while a `whenWritable` waits, it lives until `cancel()`; else dropping the last reference closes it. The
+/// descriptor is closed once, after its registrations are out of every poller (rule S7).
 ///
 /// Datagrams are not queued here: one that the kernel does not take now is for the caller to drop or to send later.
 public final class DatagramSocket: @unchecked Sendable {
-  // Sound as Sendable: every variable is touched on `queue` alone, and each method asserts that.
+  // Sound as Sendable: every variable is touched on `queue` alone, and each method asserts that; the sources are
+  // constant, or set once by an atomic.
 
   /// What a `receive` found.
   public struct Received: Sendable, Hashable {
@@ -26,14 +28,14 @@ public final class DatagramSocket: @unchecked Sendable {
   /// Where it receives, with the port that the system chose if it was asked to.
   public let address: SocketAddress
 
-  private let descriptor: CInt
-  private let system: any SocketSystem
+  private let socket: OpenSocket
+  private let readSource: ReadinessSource
+  /// Made at the first need.
+  private let writeSource = AtomicLazyReference<ReadinessSource>()
+  private var isActive = false
   private var isClosed = false
   private var readHandler: (@Sendable (DatagramSocket) throws -> Void)?
   private var writableHandler: (@Sendable (DatagramSocket) throws -> Void)?
-  private var closeHandler: (@Sendable () throws -> Void)?
-  private var readSource: ReadinessSource?
-  private var writeSource: ReadinessSource?
 
   /// Opens and binds; receives nothing before `activate()`. Any thread.
   ///
@@ -47,27 +49,25 @@ public final class DatagramSocket: @unchecked Sendable {
     at address: SocketAddress, peer: SocketAddress? = nil, on queue: SerialQueue,
     system: any SocketSystem = SocketSystems.kernel
   ) throws(SocketError) {
-    let socket = try OwnedDescriptor(opening: .datagram, for: address, system: system)
+    let socket = try OpenSocket(opening: .datagram, for: address, system: system)
     try socket.bind(address)
-    let bound = try socket.boundAddress()
+    self.address = try socket.boundAddress()
     if let peer {
       let result = system.connect(socket.number, peer)
-      guard result >= 0 else {
-        if let path = bound.filePath { system.removeFile(path) }
-        throw .system(.connect, subject: "\(peer)", errno: -result)
-      }
+      guard result >= 0 else { throw .system(.connect, subject: "\(peer)", errno: -result) }
     }
     self.queue = queue
-    self.address = bound
-    self.system = system
-    descriptor = socket.release()
+    self.socket = socket
+    readSource = queue.dispatcher.makeReadSource(socket.number, target: queue)
+    // Until there is a read handler: nothing else could receive, and the level would fire for ever.
+    readSource.suspend()
+    prepare(readSource)
   }
 
-  /// Handlers of active sources hold the socket, so nothing watches the descriptor any more when this runs.
+  /// Sources that have watched the descriptor end with the socket, and their cancel handlers close it. Without any,
+  /// nobody else knows the number.
   deinit {
-    guard !isClosed else { return }
-    if let path = address.filePath { system.removeFile(path) }
-    system.close(descriptor)
+    if !isActive && writeSource.load() == nil { socket.close() }
   }
 
   /// Sets what runs on the queue whenever a datagram waits; it runs again for those that it leaves (rule S1). What it
@@ -75,13 +75,20 @@ public final class DatagramSocket: @unchecked Sendable {
   /// (nobody listened at its target, say) says nothing about the next.
   public func setReadHandler(_ handler: @escaping @Sendable (DatagramSocket) throws -> Void) {
     queue.assertExecuting()
+    guard !isClosed else { return }
+    if readHandler == nil { readSource.resume() }
     readHandler = handler
   }
 
   /// Sets what runs once on the queue, after the descriptor was closed.
   public func setCloseHandler(_ handler: @escaping @Sendable () throws -> Void) {
     queue.assertExecuting()
-    closeHandler = handler
+    guard !isClosed else { return }
+    socket.closeHandler = { reason in
+      try handler()
+      // No call of the user's can throw it: it goes to the dispatcher's error handler (rule S6).
+      if case .failed(let error) = reason { throw error }
+    }
   }
 
   /// Starts watching for datagrams. A second call has no effect. On the queue.
@@ -90,13 +97,10 @@ public final class DatagramSocket: @unchecked Sendable {
   public func activate() throws(SocketError) {
     queue.assertExecuting()
     guard !isClosed else { throw .closed(subject: description) }
-    guard readSource == nil else { return }
-    let source = queue.dispatcher.makeReadSource(descriptor, target: queue) { [self] event in
-      guard let readHandler else { return event.suspend() }
-      try readHandler(self)
-    }
-    readSource = source
-    try activate(source)
+    guard !isActive else { return }
+    isActive = true
+    readSource.setEventHandler { [self] _ in try readHandler?(self) }
+    try activate(readSource)
   }
 
   /// Receives one datagram into `buffer`, without blocking: one system call. nil: none waits.
@@ -106,7 +110,7 @@ public final class DatagramSocket: @unchecked Sendable {
     queue.assertExecuting()
     guard !isClosed else { throw .closed(subject: description) }
     var sender: SocketAddress?
-    let result = system.receive(descriptor, into: buffer, sender: &sender)
+    let result = socket.system.receive(socket.number, into: buffer, sender: &sender)
     if result >= 0 {
       return Received(count: min(result, buffer.count), isTruncated: result > buffer.count, sender: sender)
     }
@@ -125,7 +129,7 @@ public final class DatagramSocket: @unchecked Sendable {
   public func send(_ bytes: UnsafeRawBufferPointer, to address: SocketAddress? = nil) throws(SocketError) -> Bool {
     queue.assertExecuting()
     guard !isClosed else { throw .closed(subject: description) }
-    let result = system.send(descriptor, bytes, to: address)
+    let result = socket.system.send(socket.number, bytes, to: address)
     if result >= 0 { return true }
     if result == -Int(EAGAIN) || result == -Int(ENOBUFS) { return false }
     throw failure(.write, CInt(-result))
@@ -146,23 +150,44 @@ public final class DatagramSocket: @unchecked Sendable {
     let isArmed = writableHandler != nil
     writableHandler = handler
     guard !isArmed else { return }
-    if let writeSource { return writeSource.resume() }
-    let source = queue.dispatcher.makeWriteSource(descriptor, target: queue) { [self] event in
-      event.suspend()
-      let handler = writableHandler
-      writableHandler = nil
-      try handler?(self)
-    }
-    writeSource = source
-    try activate(source)
+    let existing = writeSource.load()
+    let source = existing ?? makeWriteSource()
+    // Holds the socket while it is armed, and no longer: one that was never activated is closed by being dropped.
+    source.setEventHandler { [self] _ in try isWritable() }
+    if existing == nil { try activate(source) } else { source.resume() }
   }
 
-  /// Closes the socket. Idempotent, never blocks; any thread: elsewhere than on its queue it takes effect as the
-  /// queue's next task would.
-  public func cancel() { queue.hop { [self] in close() } }
+  private func makeWriteSource() -> ReadinessSource {
+    let made = writeSource.storeIfNil(queue.dispatcher.makeWriteSource(socket.number, target: queue))
+    prepare(made)
+    return made
+  }
+
+  private func isWritable() throws {
+    writeSource.load()?.suspend()
+    writeSource.load()?.setEventHandler { _ in }
+    let handler = writableHandler
+    writableHandler = nil
+    try handler?(self)
+  }
+
+  /// Closes the socket. Idempotent, never blocks.
+  ///
+  /// Any thread, in any phase of the dispatcher: elsewhere than on its queue, no handler starts once it has returned, and
+  /// the rest follows on the queue; of a stopped dispatcher's, after the restart. If there is none, the descriptor is
+  /// closed with the last reference to the dispatcher, and the close handler is not called.
+  public func cancel() {
+    if queue.isExecuting { close() } else { cancelSources() }
+  }
+
+  /// The end of a source, by a refusal after a migration too, closes the socket. No handler that is set here holds it: one
+  /// that is dropped is to go, its sources with it.
+  private func prepare(_ source: ReadinessSource) {
+    source.setErrorHandler { [weak self] error in self?.close(because: .registration(error)) }
+    socket.isWatched(by: source) { [weak self] in self?.close() }
+  }
 
   private func activate(_ source: ReadinessSource) throws(SocketError) {
-    source.setErrorHandler { [self] error in close(because: .registration(error)) }
     do {
       try source.activate()
     } catch {
@@ -177,19 +202,19 @@ public final class DatagramSocket: @unchecked Sendable {
     return .system(operation, subject: description, errno: code)
   }
 
-  /// An error that no call of the user's can throw goes to the dispatcher's error handler (rule S6).
   private func close(because error: SocketError? = nil) {
     guard !isClosed else { return }
     isClosed = true
-    if let path = address.filePath { system.removeFile(path) }
-    let sources = [readSource, writeSource].compactMap { $0 }
-    let closeHandler = closeHandler
-    (readSource, writeSource) = (nil, nil)
-    (readHandler, writableHandler, self.closeHandler) = (nil, nil, nil)
-    HawtSockets.close(descriptor, of: system, watchedBy: sources, on: queue) {
-      try closeHandler?()
-      if let error { throw error }
-    }
+    (readHandler, writableHandler) = (nil, nil)
+    if let error { socket.reason = .failed(error) }
+    cancelSources()
+  }
+
+  /// Their cancel handlers do the rest: close the socket, its descriptor, and tell the close handler. No task could do
+  /// that: a dispatcher that stops refuses tasks, or drops them at its deadline.
+  private func cancelSources() {
+    readSource.cancel()
+    writeSource.load()?.cancel()
   }
 }
 

@@ -1,5 +1,6 @@
 import Glibc
 import HawtDispatch
+import Synchronization
 
 /// Why a connection was closed.
 public enum CloseReason: Sendable {
@@ -17,13 +18,16 @@ extension Connection {
   public func setCloseHandler(_ handler: @escaping @Sendable (CloseReason) throws -> Void) {
     queue.assertExecuting()
     guard phase != .closed else { return }
-    closeHandler = handler
+    socket.closeHandler = handler
   }
 
-  /// Closes the connection; what is pending is not written. Idempotent, never blocks. Any thread: elsewhere than on
-  /// its queue it takes effect as the queue's next task would.
+  /// Closes the connection; what is pending is not written. Idempotent, never blocks.
+  ///
+  /// Any thread, in any phase of the dispatcher: elsewhere than on its queue, no handler starts once it has returned, and
+  /// the rest follows on the queue; of a stopped dispatcher's, after the restart. If there is none, the descriptor is
+  /// closed with the last reference to the dispatcher, and the close handler is not called.
   public func cancel() {
-    queue.hop { [self] in close(.cancelled) }
+    if queue.isExecuting { close(.cancelled) } else { cancelSources() }
   }
 
   /// Writes what is pending, tells the peer, and closes. Nothing more is read or accepted for writing. On the queue.
@@ -46,10 +50,24 @@ extension Connection {
       return close(.finished)
     }
     phase = .lingering
-    let handle = queue.asyncAfter(lingering) { [self] in close(.finished) }
-    guard handle.submission.isAccepted else { return close(.finished) }
-    extras.timer = handle
+    do {
+      try startTimer(lingering) { $0.close(.finished) }
+    } catch {
+      // The dispatcher closes, and waits for no peer.
+      return close(.finished)
+    }
     discardInput()
+  }
+
+  /// Calls `body` on the queue after `time`, unless the extras go before. A source, because a restart revives it: of a
+  /// dispatcher's one-shot timers a shutdown leaves none. It does not hold the connection; what is waited for does.
+  func startTimer(_ time: Duration, _ body: @escaping @Sendable (Connection) -> Void) throws(SourceError) {
+    let timer = queue.dispatcher.makeTimerSource(target: queue) { [weak self] _ in
+      if let self { body(self) }
+    }
+    extras.timer = timer
+    timer.schedule(after: time)
+    try timer.activate()
   }
 
   /// Takes over reading, whatever the user had suspended.
@@ -59,7 +77,7 @@ extension Connection {
     } catch {
       return
     }
-    readSource?.setEventHandler { [self] _ in
+    readSource.setEventHandler { [self] _ in
       let result = WorkerBuffer.with { system.read(descriptor, into: $0) }
       if result <= 0 && result != -Int(EAGAIN) { close(.finished) }
     }
@@ -72,16 +90,17 @@ extension Connection {
   func close(_ reason: CloseReason) {
     guard phase != .closed else { return }
     phase = .closed
-    existingExtras?.timer?.cancel()
-    let sources = [readSource, writeSource].compactMap { $0 }
-    let closeHandler = closeHandler
-    // What the user's handlers hold may hold the connection: let go of all of it.
-    (readSource, writeSource) = (nil, nil)
-    (readHandler, self.closeHandler) = (nil, nil)
+    // What the user's handlers hold may hold the connection: let go of all of it. The sources see to theirs.
+    readHandler = nil
     dropExtras()
-    HawtSockets.close(descriptor, of: system, watchedBy: sources, on: queue) {
-      if let closeHandler { return try closeHandler(reason) }
-      if case .failed(let error as SocketError) = reason, case .registration = error { throw error }
-    }
+    socket.reason = reason
+    cancelSources()
+  }
+
+  /// Their cancel handlers do the rest: close the connection, its descriptor, and tell the close handler. No task could
+  /// do that: a dispatcher that stops refuses tasks, or drops them at its deadline.
+  private func cancelSources() {
+    readSource.cancel()
+    writeSource.load()?.cancel()
   }
 }

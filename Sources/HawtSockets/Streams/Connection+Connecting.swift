@@ -7,12 +7,14 @@ extension Connection {
   /// - Parameters:
   ///   - address: a numeric address or a Unix path.
   ///   - queue: what the connection's handlers, and `handler`, run on.
-  ///   - timeout: how long the peer may take to answer.
+  ///   - timeout: how long the peer may take to answer; goes on while the dispatcher is stopped.
   ///   - options: how the connection behaves.
   ///   - system: what answers its calls.
   ///   - handler: called once on `queue`, with a connection to set handlers on and to activate, or with the reason why
-  ///     there is none: what the system said, `.timedOut`, `.registration`. What it throws closes the connection.
-  /// - Returns: whether the attempt was accepted; if not, `handler` is never called.
+  ///     there is none: what the system said, `.timedOut`, `.registration`. Dropping the connection without activating it
+  ///     closes it. What the handler throws is treated as what a read handler throws.
+  /// - Returns: whether the attempt was accepted; if not, `handler` is never called. Nor is it if the dispatcher is stopped
+  ///   before the attempt has ended, and never started again.
   @discardableResult
   public static func connect(
     to address: SocketAddress, on queue: SerialQueue, timeout: Duration = .seconds(10),
@@ -23,6 +25,7 @@ extension Connection {
       do {
         try begin(to: address, on: queue, timeout: timeout, options: options, system: system, handler)
       } catch let error as SocketError {
+        // The attempt's: one of the handler's own has closed the connection, and comes no further.
         try handler(.failure(error))
       }
     }
@@ -31,22 +34,24 @@ extension Connection {
   private static func begin(
     to address: SocketAddress, on queue: SerialQueue, timeout: Duration, options: ConnectionOptions,
     system: any SocketSystem, _ handler: @escaping @Sendable (Result<Connection, SocketError>) throws -> Void
-  ) throws(SocketError) {
-    let socket = try OwnedDescriptor(opening: .stream, for: address, system: system)
+  ) throws {
+    let socket = try OpenSocket(opening: .stream, for: address, system: system)
     if options.noDelay, address.family != .unix { try socket.set(.noDelay) }
     let result = system.connect(socket.number, address)
     guard result == 0 || result == -EINPROGRESS else {
-      throw .system(.connect, subject: "\(address)", errno: -result)
+      throw SocketError.system(.connect, subject: "\(address)", errno: -result)
     }
     let connection = Connection(socket, on: queue, peer: address, options: options, phase: .connecting)
     // While it connects, the close handler is the way in which every failure reaches the caller.
     connection.extras.connectHandler = handler
-    connection.closeHandler = { reason in
+    socket.closeHandler = { reason in
       if case .failed(let error as SocketError) = reason { try handler(.failure(error)) }
     }
-    guard result != 0 else { return connection.isConnected() }
-    connection.extras.timer = queue.asyncAfter(timeout) {
-      connection.giveUpConnecting(after: timeout)
+    guard result != 0 else { return try connection.isConnected() }
+    do throws(SourceError) {
+      try connection.startTimer(timeout) { $0.giveUpConnecting(after: timeout) }
+    } catch {
+      return connection.close(.failed(SocketError.registration(error)))
     }
     // A refusal has closed the connection, and so has told the handler.
     try? connection.setWriteSource(armed: true)
@@ -64,15 +69,14 @@ extension Connection {
       return close(.failed(SocketError.system(.connect, subject: "\(peer!)", errno: -result)))
     }
     try setWriteSource(armed: false)
-    isConnected()
+    try isConnected()
   }
 
-  private func isConnected() {
-    extras.timer?.cancel()
+  private func isConnected() throws {
     let handler = extras.connectHandler
     dropExtras()
     phase = .open
-    closeHandler = nil
-    do { try handler?(.success(self)) } catch { close(.failed(error)) }
+    socket.closeHandler = nil
+    do { try handler?(.success(self)) } catch { try handlerFailed(error) }
   }
 }

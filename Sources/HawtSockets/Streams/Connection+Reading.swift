@@ -20,11 +20,8 @@ extension Connection {
   public func setReadHandler(_ handler: @escaping @Sendable (Connection) throws -> Void) {
     queue.assertExecuting()
     guard phase == .open else { return }
-    if let readSource {
-      installReadHandler(handler, on: readSource)
-    } else {
-      readHandler = handler
-    }
+    if isWatched { installReadHandler(handler) } else { readHandler = handler }
+    release(.noHandler)
   }
 
   /// Reads once into `buffer`, without blocking: one system call.
@@ -66,8 +63,8 @@ extension Connection {
     changeReading { suspensions -= 1 }
   }
 
-  /// Whether the read handler is held: by `suspendReads()`, by bytes that wait to be written, or because the peer has
-  /// finished.
+  /// Whether the read handler is held: by `suspendReads()`, by bytes that wait to be written, because the peer has
+  /// finished, or because none has been set.
   public var isReadingHeld: Bool {
     queue.assertExecuting()
     return suspensions > 0 || !readHolds.isEmpty
@@ -81,17 +78,12 @@ extension Connection {
   func changeReading(_ change: () -> Void) {
     let before = isReadingHeld
     change()
-    guard before != isReadingHeld, let readSource else { return }
+    guard before != isReadingHeld else { return }
     if before { readSource.resume() } else { readSource.suspend() }
   }
 
-  func installReadHandler(_ handler: (@Sendable (Connection) throws -> Void)?, on source: ReadinessSource) {
-    guard let handler else {
-      // Nothing can read it, so it must not report: activated without a handler, a level would fire for ever.
-      source.setEventHandler { $0.suspend() }
-      return
-    }
-    source.setEventHandler { [self] _ in
+  func installReadHandler(_ handler: @escaping @Sendable (Connection) throws -> Void) {
+    readSource.setEventHandler { [self] _ in
       do { try handler(self) } catch { try handlerFailed(error) }
     }
   }

@@ -1,5 +1,6 @@
 import Glibc
 import HawtDispatch
+import Synchronization
 
 extension Connection {
   /// How many bytes wait because the peer has not taken them yet. On the queue.
@@ -80,18 +81,27 @@ extension Connection {
     throw error
   }
 
-  /// Made at the first need, because most connections never have one; later only armed and disarmed, which costs a
-  /// system call at most when the next wait begins.
+  /// Arming and disarming costs a system call at most, when the next wait begins. The handler holds the connection while
+  /// it is armed, and no longer: one that was never activated is then closed by being dropped.
   func setWriteSource(armed: Bool) throws(SocketError) {
     guard armed != isWriteSourceArmed else { return }
     isWriteSourceArmed = armed
-    guard let writeSource else {
-      let source = queue.dispatcher.makeWriteSource(descriptor, target: queue) { [self] _ in
-        if phase == .connecting { try concludeConnecting() } else { try continueWriting() }
-      }
-      writeSource = source
-      return try activate(source)
+    let existing = writeSource.load()
+    if !armed {
+      existing?.suspend()
+      existing?.setEventHandler { _ in }
+      return
     }
-    if armed { writeSource.resume() } else { writeSource.suspend() }
+    let source = existing ?? makeWriteSource()
+    source.setEventHandler { [self] _ in
+      if phase == .connecting { try concludeConnecting() } else { try continueWriting() }
+    }
+    if existing == nil { try activate(source) } else { source.resume() }
+  }
+
+  private func makeWriteSource() -> ReadinessSource {
+    let made = writeSource.storeIfNil(queue.dispatcher.makeWriteSource(descriptor, target: queue))
+    prepare(made)
+    return made
   }
 }

@@ -1,4 +1,5 @@
 public import HawtDispatch
+import Synchronization
 
 /// A stream connection (TCP or Unix) whose work happens on one serial queue.
 ///
@@ -13,15 +14,16 @@ public import HawtDispatch
 /// the queues (rule Q7), so `connection.queue.async { … }` is the way in. Moving the queue to another thread moves the
 /// connection (rule M4). Handlers run on the queue, one at a time.
 ///
-/// *How long it lives.* Once activated it lives until it is closed, referred to or not; if it was never activated,
-/// dropping the last reference closes it. The descriptor is closed exactly once, after the registrations are out of
-/// every poller (rule S7), and then the close handler is told why.
+/// *How long it lives.* Once activated, or while bytes are pending, it lives until it is closed, referred to or not;
+/// else dropping the last reference closes it. The descriptor is closed exactly once, after the registrations are out
+/// of every poller (rule S7), and then the close handler is told why.
 ///
 /// *What it costs.* One system call per `read` and one per `write` that the kernel takes whole. A source for writing
 /// is made at the first write that was not, and armed only while bytes are pending. No event allocates.
 public final class Connection: @unchecked Sendable {
-  // Sound as Sendable: every variable below is touched on `queue` alone, and each method asserts that. For the same
-  // reason the checks of exclusive access are off: they would be a tenth of what an event costs.
+  // Sound as Sendable: every variable below is touched on `queue` alone, and each method asserts that; the sources are
+  // constant, or set once by an atomic. For the same reason the checks of exclusive access are off: they would be a
+  // tenth of what an event costs.
 
   /// The queue that all its handlers run on. Retarget it to move the connection between threads, live.
   public let queue: SerialQueue
@@ -32,18 +34,22 @@ public final class Connection: @unchecked Sendable {
 
   let system: any SocketSystem
   let options: ConnectionOptions
+  let socket: OpenSocket
+  /// Suspended as long as `isReadingHeld`.
+  let readSource: ReadinessSource
+  /// Made at the first need, because most connections never have one.
+  let writeSource = AtomicLazyReference<ReadinessSource>()
 
   @exclusivity(unchecked) var phase: Phase
-  @exclusivity(unchecked) var readHolds: ReadHolds = []
+  @exclusivity(unchecked) var readHolds: ReadHolds = .noHandler
   /// How many `suspendReads()` are to be ended.
   @exclusivity(unchecked) var suspensions: UInt32 = 0
   @exclusivity(unchecked) var isAboveHighWater = false
   @exclusivity(unchecked) var isWriteSourceArmed = false
-  @exclusivity(unchecked) var readSource: ReadinessSource?
-  @exclusivity(unchecked) var writeSource: ReadinessSource?
   /// Kept here until `activate()` hands it to the source.
   @exclusivity(unchecked) var readHandler: (@Sendable (Connection) throws -> Void)?
-  @exclusivity(unchecked) var closeHandler: (@Sendable (CloseReason) throws -> Void)?
+  /// Whether the read source was activated.
+  @exclusivity(unchecked) private(set) var isWatched = false
   @exclusivity(unchecked) private(set) var existingExtras: Extras?
 
   /// Where a connection is in its life; see the picture above.
@@ -64,7 +70,7 @@ public final class Connection: @unchecked Sendable {
     var drainHandler: (@Sendable (Connection) throws -> Void)?
     var connectHandler: (@Sendable (Result<Connection, SocketError>) throws -> Void)?
     /// What ends connecting or lingering if the peer does not, and how long lingering may take.
-    var timer: TimerHandle?
+    var timer: TimerSource?
     var lingering: Duration = .zero
   }
 
@@ -74,6 +80,8 @@ public final class Connection: @unchecked Sendable {
     static let backPressure = ReadHolds(rawValue: 1)
     static let endOfStream = ReadHolds(rawValue: 2)
     static let finishing = ReadHolds(rawValue: 4)
+    /// Nothing can read: activated without a handler, a level would fire for ever.
+    static let noHandler = ReadHolds(rawValue: 8)
   }
 
   /// Adopts a connected, non-blocking stream socket, which it will close; any thread.
@@ -90,20 +98,23 @@ public final class Connection: @unchecked Sendable {
     adopting descriptor: CInt, on queue: SerialQueue, peer: SocketAddress? = nil,
     options: ConnectionOptions = .init(), system: any SocketSystem = SocketSystems.kernel
   ) {
-    let owned = OwnedDescriptor(adopting: descriptor, system: system)
-    self.init(owned, on: queue, peer: peer, options: options, phase: .open)
+    let socket = OpenSocket(adopting: descriptor, system: system)
+    self.init(socket, on: queue, peer: peer, options: options, phase: .open)
   }
 
   init(
-    _ owned: consuming OwnedDescriptor, on queue: SerialQueue, peer: SocketAddress?, options: ConnectionOptions,
-    phase: Phase
+    _ socket: OpenSocket, on queue: SerialQueue, peer: SocketAddress?, options: ConnectionOptions, phase: Phase
   ) {
     self.queue = queue
     self.peer = peer
     self.options = options
     self.phase = phase
-    system = owned.system
-    descriptor = owned.release()
+    self.socket = socket
+    system = socket.system
+    descriptor = socket.number
+    readSource = queue.dispatcher.makeReadSource(descriptor, target: queue)
+    readSource.suspend()
+    prepare(readSource)
   }
 
   /// Made at the first need.
@@ -116,9 +127,10 @@ public final class Connection: @unchecked Sendable {
 
   func dropExtras() { existingExtras = nil }
 
-  /// Handlers of active sources hold the connection, so nothing watches the descriptor any more when this runs.
+  /// Sources that have watched the descriptor end with the connection, and their cancel handlers close it. Without any,
+  /// nobody else knows the number.
   deinit {
-    if phase != .closed { system.close(descriptor) }
+    if !isWatched && writeSource.load() == nil { socket.close() }
   }
 
   /// Starts watching for what the peer sends. A second call has no effect. On the queue.
@@ -130,20 +142,26 @@ public final class Connection: @unchecked Sendable {
     try watch()
   }
 
-  /// Makes and activates the read source, unless there is one.
+  /// Activates the read source, unless it is active; its handler holds the connection from now on.
   func watch() throws(SocketError) {
-    guard readSource == nil else { return }
-    let source = queue.dispatcher.makeReadSource(descriptor, target: queue)
-    installReadHandler(readHandler, on: source)
+    guard !isWatched else { return }
+    isWatched = true
+    // Without a handler too, the source holds the connection.
+    readSource.setEventHandler { [self] _ in withExtendedLifetime(self) {} }
+    if let readHandler { installReadHandler(readHandler) }
     readHandler = nil
-    if isReadingHeld { source.suspend() }
-    readSource = source
-    try activate(source)
+    try activate(readSource)
   }
 
-  /// Activates a source of this connection; a refusal, now or after a migration, closes the connection.
+  /// The end of a source, by a refusal after a migration too, closes the connection. No handler that is set here holds
+  /// it: one that is dropped is to go, its sources with it.
+  func prepare(_ source: ReadinessSource) {
+    source.setErrorHandler { [weak self] error in self?.close(.failed(SocketError.registration(error))) }
+    socket.isWatched(by: source) { [weak self] in self?.close(.cancelled) }
+  }
+
+  /// Activates a source of this connection; a refusal closes the connection.
   func activate(_ source: ReadinessSource) throws(SocketError) {
-    source.setErrorHandler { [self] error in close(.failed(SocketError.registration(error))) }
     do {
       try source.activate()
     } catch {

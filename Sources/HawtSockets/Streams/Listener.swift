@@ -23,8 +23,7 @@ public final class Listener: @unchecked Sendable {
   /// Where it listens: with the port that the system chose, if it was asked to.
   public let address: SocketAddress
 
-  private let descriptor: CInt
-  private let system: any SocketSystem
+  private let socket: OpenSocket
   private let options: ListenerOptions
   private let chooseQueue: @Sendable () throws -> SerialQueue
   private let connectionHandler: @Sendable (Connection) throws -> Void
@@ -41,7 +40,8 @@ public final class Listener: @unchecked Sendable {
   ///   - options: how it behaves.
   ///   - system: what answers its calls.
   ///   - connectionQueue: called on `queue` for each connection: the serial queue that it belongs to. One queue for
-  ///     each connection, targeting nothing, is the proactor style; targeting a thread queue, the reactor style.
+  ///     each connection, targeting nothing, is the proactor style; targeting a thread queue, the reactor style. What it
+  ///     throws goes to the dispatcher's error handler and costs that connection alone.
   ///   - onError: told on `queue`: once per spell in which the system lacks what accepting needs, and of whatever ends
   ///     the listener. nil: such errors go to the dispatcher's error handler.
   ///   - onClose: called once on `queue`, after the descriptor was closed.
@@ -56,25 +56,18 @@ public final class Listener: @unchecked Sendable {
     onConnection: @escaping @Sendable (Connection) throws -> Void
   ) throws(SocketError) {
     let socket = try Self.open(address, options, system)
-    let bound = try socket.boundAddress()
-    let descriptor = socket.release()
+    self.socket = socket
     self.queue = queue
-    self.address = bound
-    self.descriptor = descriptor
-    self.system = system
+    self.address = try socket.boundAddress()
     self.options = options
     chooseQueue = connectionQueue
     connectionHandler = onConnection
     errorHandler = onError
-    source = queue.dispatcher.makeReadSource(descriptor, target: queue)
+    source = queue.dispatcher.makeReadSource(socket.number, target: queue)
     retry = queue.dispatcher.makeTimerSource(target: queue)
+    socket.closeHandler = { _ in try onClose?() }
     // The source alone watches the descriptor, and its cancel handler runs however the listener ends.
-    source.setCancelHandler {
-      // First the file, so that nobody who finds it meets a socket that is closed.
-      if let path = bound.filePath { system.removeFile(path) }
-      system.close(descriptor)
-      try onClose?()
-    }
+    socket.isWatched(by: source) {}
   }
 
   /// An inactive or paused listener that is dropped: the source's cancel handler closes the descriptor.
@@ -82,8 +75,8 @@ public final class Listener: @unchecked Sendable {
 
   private static func open(
     _ address: SocketAddress, _ options: ListenerOptions, _ system: any SocketSystem
-  ) throws(SocketError) -> OwnedDescriptor {
-    let socket = try OwnedDescriptor(opening: .stream, for: address, system: system)
+  ) throws(SocketError) -> OpenSocket {
+    let socket = try OpenSocket(opening: .stream, for: address, system: system)
     if address.family != .unix {
       try socket.set(.reuseAddress)
       if options.reusesPort { try socket.set(.reusePort) }
@@ -93,10 +86,7 @@ public final class Listener: @unchecked Sendable {
     }
     try socket.bind(address)
     let result = system.listen(socket.number, backlog: options.backlog)
-    guard result >= 0 else {
-      if let path = address.filePath { system.removeFile(path) }
-      throw .system(.listen, subject: "\(address)", errno: -result)
-    }
+    guard result >= 0 else { throw .system(.listen, subject: "\(address)", errno: -result) }
     return socket
   }
 
@@ -105,7 +95,8 @@ public final class Listener: @unchecked Sendable {
   /// - Throws: `.registration` if the dispatcher cannot watch it; the listener is closed then.
   public func activate() throws(SocketError) {
     source.setEventHandler { [self] _ in try acceptBatch() }
-    source.setErrorHandler { [self] error in try? report(.registration(error)) }
+    // Not by way of `self`, which a stopped source is to let go of. Without one, the dispatcher's is told (rule S6).
+    if let errorHandler { source.setErrorHandler { errorHandler(.registration($0)) } }
     retry.setEventHandler { [weak self] _ in try self?.acceptBatch() }
     do {
       try source.activate()
@@ -126,31 +117,34 @@ public final class Listener: @unchecked Sendable {
 
   private func acceptBatch() throws {
     queue.assertExecuting()
+    // What `connectionQueue` throws costs that connection and ends the turn; it is no lack, so the pause ends too.
+    var mayGoOn = true
+    defer { if mayGoOn { resume() } }
     for _ in 0..<options.acceptsPerTurn {
       guard !source.isCancelled else { return }
       var peer: SocketAddress?
-      let result = system.accept(descriptor, peer: &peer)
+      let result = socket.system.accept(socket.number, peer: &peer)
       if result >= 0 {
-        try hand(OwnedDescriptor(adopting: result, system: system), peer)
+        try hand(OpenSocket(adopting: result, system: socket.system), peer)
         continue
       }
       switch -result {
       case EAGAIN:
-        return resume()
-      case ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, EPERM:
+        return
+      case ECONNABORTED, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH:
         // The connection that waited first has failed before it was accepted, and is gone; others wait behind it.
         continue
       case EBADF, EINVAL, ENOTSOCK, EFAULT:
         end()
         return try report(.system(.accept, subject: "\(address)", errno: -result))
       default:
+        mayGoOn = false
         return try pause(because: -result)
       }
     }
-    resume()
   }
 
-  private func hand(_ socket: consuming OwnedDescriptor, _ peer: SocketAddress?) throws {
+  private func hand(_ socket: OpenSocket, _ peer: SocketAddress?) throws {
     let connection = Connection(
       socket, on: try chooseQueue(), peer: peer, options: options.connection, phase: .open)
     let handler = connectionHandler
@@ -160,8 +154,8 @@ public final class Listener: @unchecked Sendable {
     }
   }
 
-  /// The system lacks descriptors or memory: the connection keeps waiting in the backlog, and so do we. Told once per
-  /// spell, which ends when a whole turn has met no lack.
+  /// The system lacks descriptors or memory, or a firewall or security module forbids to accept (EPERM): the connection
+  /// keeps waiting in the backlog, and so do we. Told once per spell, which ends when a whole turn has met no lack.
   private func pause(because code: CInt) throws {
     retry.schedule(after: options.pause)
     guard !isPaused else { return }

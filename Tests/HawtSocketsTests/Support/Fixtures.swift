@@ -84,6 +84,23 @@ func on<Value: Sendable>(
   return try await result.next().get()
 }
 
+/// Waits until every worker's poller has reported something that became ready just now, and so whatever was before.
+func passPollers(of dispatcher: Dispatcher) async throws {
+  for thread in dispatcher.threadQueues {
+    let (near, far) = try socketPair()
+    let passed = Promise<Void>()
+    let connection = Connection(
+      adopting: near, on: try dispatcher.makeSerialQueue(label: "passing", target: thread))
+    try await on(connection) { connection in
+      connection.setReadHandler { try $0.read { _ in } }
+      connection.setCloseHandler { _ in passed.fulfil() }
+      try connection.activate()
+    }
+    SocketSystems.kernel.close(far)
+    await passed.next()
+  }
+}
+
 /// A pair of connected Unix stream sockets: one end for a `Connection`, the other for the test.
 func socketPair() throws -> (CInt, CInt) {
   var ends: [CInt] = [-1, -1]

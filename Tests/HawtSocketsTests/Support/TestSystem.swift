@@ -29,6 +29,8 @@ final class TestSystem: SocketSystem {
   private let kernel = SocketSystems.kernel
   let counts = Shared(Counts())
   let faults = Shared(Faults())
+  /// Told of each descriptor that was closed.
+  let closes = Promise<CInt>()
 
   private func noteOpened(_ descriptor: CInt) -> CInt {
     if descriptor >= 0 { counts.update { $0.opened[descriptor, default: 0] += 1 } }
@@ -69,6 +71,7 @@ final class TestSystem: SocketSystem {
   func close(_ descriptor: CInt) {
     counts.update { $0.closed[descriptor, default: 0] += 1 }
     kernel.close(descriptor)
+    closes.fulfil(descriptor)
   }
 
   func removeFile(_ path: String) {
