@@ -10,6 +10,9 @@ let package = Package(
     .executableTarget(
       name: "verify-poll",
       dependencies: ["PollBackend", .product(name: "HawtConformanceCommand", package: "HawtDispatch")]),
+    .executableTarget(
+      name: "verify-in-code",
+      dependencies: ["PollBackend", .product(name: "HawtConformance", package: "HawtDispatch")]),
     .testTarget(
       name: "PollBackendTests",
       dependencies: ["PollBackend", "verify-poll", .product(name: "HawtConformance", package: "HawtDispatch")]),

@@ -14,11 +14,20 @@ public func verify(
   await onThread { verifyAndWait(subject, rules: rules, options: options, progress: progress) }
 }
 
-/// Runs all rules on dispatchers made with anybody's backend.
+/// Runs rules on dispatchers made with anybody's backend, by its type: all of them, unless some are chosen.
+///
+/// - Parameters:
+///   - type: the backend under test.
+///   - knownDifferences: where it is known to be unlike the rules; none, for a backend that conforms.
+///   - rules: which rules; all by default.
+///   - options: seed, size and patience.
+///   - progress: told of each rule as soon as its result is known, in order.
 public func verify<B: PollingBackend & ~Copyable>(
-  _ type: B.Type, options: Options = Options(), progress: @escaping @Sendable (RuleResult) -> Void = { _ in }
+  _ type: B.Type, knownDifferences: [KnownDifference] = [], rules: [Rule] = Catalogue.rules,
+  options: Options = Options(), progress: @escaping @Sendable (RuleResult) -> Void = { _ in }
 ) async -> Report {
-  await verify(Subject(type), options: options, progress: progress)
+  await verify(
+    Subject(type, knownDifferences: knownDifferences), rules: rules, options: options, progress: progress)
 }
 
 /// Runs one rule on one backend: what a test framework calls, once per case.

@@ -10,10 +10,14 @@
 /// - `B2`: ``change(_:_:from:to:)`` to the empty interest takes the descriptor out of the kernel's set, and from the empty
 ///   interest puts it back. An empty interest that still reports errors would spin.
 /// - `B3`: A descriptor is added once until it is removed; the poller sees to that.
-/// - `B4`: ``add(_:_:_:)`` asks the system before it returns, so that its refusal is the caller's error.
+/// - `B4`: ``add(_:_:_:)`` asks the system before it returns, so that its refusal is the caller's error. What cannot be
+///   waited for, a regular file or a directory, is refused with `EPERM`, and a number that is not open with `EBADF`, also
+///   by a backend whose system would take them: `poll(2)` tells a file as ready at all times.
 /// - `B5`: ``wait(_:into:)`` fills the buffer and runs no code of the user's; a token stands in the buffer at most once.
 /// - `B6`: One thread at a time, not always the same one; each call happens before the next.
 /// - `B7`: An interrupting signal is invisible.
+/// - `B8`: Backends are alike. A number that is closed while it is registered falls silent, as epoll forgets it: what
+///   `poll(2)` says of it then, `POLLNVAL`, is no readiness, and no reason for a wait to return.
 ///
 /// Conformance takes no more than these requirements; `init` gives a backend with nothing registered, and its `deinit`
 /// gives everything back to the system.
@@ -40,7 +44,8 @@ public protocol PollingBackend: ~Copyable, SendableMetatype {
   ///   - descriptor: Not negative, and not registered (`B3`).
   ///   - token: What ``wait(_:into:)`` reports for it.
   ///   - interest: Never empty.
-  /// - Throws: ``BackendError`` with operation `add`; the descriptor is not registered then.
+  /// - Throws: ``BackendError`` with operation `add`, and code `EPERM` for a regular file or a directory, `EBADF` for a
+  ///   number that is not open; the descriptor is not registered then (`B4`).
   mutating func add(_ descriptor: CInt, _ token: Token, _ interest: Interest) throws(BackendError)
 
   /// Replaces the interest of a registered descriptor; either side may be empty, the two differ (`B2`).
@@ -50,7 +55,7 @@ public protocol PollingBackend: ~Copyable, SendableMetatype {
     throws(BackendError)
 
   /// Takes a registered descriptor out. There is no error: a descriptor that was closed meanwhile is out already, and
-  /// the poller looks after the case where it is not.
+  /// the poller looks after the case where it is not. Until this call, too, a closed descriptor is not reported (`B8`).
   mutating func remove(_ descriptor: CInt, _ token: Token, from interest: Interest)
 
   /// Appends what is ready to the empty buffer, never more than it takes: level-triggered, the rest is told next time.
