@@ -133,6 +133,8 @@ final class HistoryComparison {
   private let options: HistoryOptions
   private let trace: ((String) -> Void)?
   private var stages: [HistoryStage]
+  /// How many stages were let go of and have not ended.
+  private let abandoned = Shared(0)
   private var report: HistoryReport
 
   init(_ subjects: [Subject], _ options: HistoryOptions, trace: ((String) -> Void)? = nil) throws {
@@ -147,6 +149,9 @@ final class HistoryComparison {
   func end() -> HistoryReport {
     for stage in stages { stage.end() }
     stages = []
+    // Those that a failed history has left have a deadline of their own; a process that ended before them would leave
+    // threads behind.
+    _ = abandoned.wait(atMost: .seconds(10)) { $0 == 0 }
     return report
   }
 
@@ -176,7 +181,8 @@ final class HistoryComparison {
       let player = HistoryPlayer(history, on: stages[index], patience: patience)
       let performance = player.play()
       if performance.rejection != nil {
-        stages[index].abandon(player)
+        abandoned.with { $0 += 1 }
+        stages[index].abandon(player) { [abandoned] in abandoned.with { $0 -= 1 } }
         stages[index] = try HistoryStage(subjects[index])
       }
       if counts { note(performance, of: history, on: subjects[index]) }

@@ -52,11 +52,16 @@ final class HistoryStage: @unchecked Sendable {
 
   /// Lets go of a dispatcher that a failed history may have left in any state: nobody waits for it.
   ///
-  /// - Parameter player: of that history; it lets go of what it made once nothing runs any more.
-  func abandon(_ player: HistoryPlayer) {
+  /// - Parameters:
+  ///   - player: of that history; it lets go of what it made once nothing runs any more.
+  ///   - completion: called when that is so.
+  func abandon(_ player: HistoryPlayer, completion: @escaping @Sendable () -> Void) {
     helper.end()
     setFailureHandler(nil)
-    dispatcher.shutdown(deadline: .milliseconds(100)) { _ in player.letGo() }
+    dispatcher.shutdown(deadline: .milliseconds(100)) { _ in
+      player.letGo()
+      completion()
+    }
   }
 }
 
