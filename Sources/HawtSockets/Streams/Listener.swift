@@ -35,7 +35,8 @@ public final class Listener: @unchecked Sendable {
   /// Opens, binds and listens; accepts nothing before `activate()`. Any thread.
   ///
   /// - Parameters:
-  ///   - address: where; port 0 lets the system choose. The file of a Unix path is removed when the listener closes.
+  ///   - address: where; port 0 lets the system choose. The file that binding to a Unix path makes is removed when the
+  ///     listener closes, unless another has taken its path.
   ///   - queue: what accepting runs on.
   ///   - options: how it behaves.
   ///   - system: what answers its calls.
