@@ -1,7 +1,7 @@
 import Glibc
 
 /// The file that a Unix socket's address has made, and that its close is to remove: that file, and no other that has
-/// taken its path since.
+/// taken its path since; in this process, and in no child that was forked from it.
 struct BoundFile: Sendable {
   /// What tells a file from another at the same path, as long as the socket keeps the first from being forgotten.
   private struct Identity: Equatable {
@@ -18,6 +18,7 @@ struct BoundFile: Sendable {
 
   private let path: String
   private let identity: Identity?
+  private let maker = getpid()
 
   /// - Parameter path: where a socket was bound just now. A simulated system makes no file: it is told to remove it unless
   ///   there is one by then.
@@ -28,7 +29,7 @@ struct BoundFile: Sendable {
 
   /// Removes it. Before its socket is closed: the kernel may give its number to another file afterwards.
   func remove(through system: any SocketSystem) {
-    guard Identity(of: path) == identity else { return }
+    guard getpid() == maker, Identity(of: path) == identity else { return }
     system.removeFile(path)
   }
 }
