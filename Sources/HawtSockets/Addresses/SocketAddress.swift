@@ -83,7 +83,7 @@ public struct SocketAddress: Sendable, Hashable {
   /// `0.0.0.0`: every IPv4 address of this machine.
   public static func any(port: UInt16) -> SocketAddress { .init(storage: .ipv4(0, port: port)) }
 
-  /// `::`: every IPv6 address of this machine (IPv4 needs a listener of its own).
+  /// `::`: every IPv6 address of this machine (IPv4 needs a listener, or a datagram socket, of its own).
   public static func anyIPv6(port: UInt16) -> SocketAddress { .init(storage: .ipv6(0, 0, port: port, scope: 0)) }
 
   /// What kind of address it is.

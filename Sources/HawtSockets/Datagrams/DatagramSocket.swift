@@ -51,6 +51,7 @@ public final class DatagramSocket: @unchecked Sendable {
     system: any SocketSystem = SocketSystems.kernel
   ) throws(SocketError) {
     let socket = try OpenSocket(opening: .datagram, for: address, system: system)
+    if address.family == .ipv6 { try socket.set(.ipv6Only) }
     try socket.bind(address)
     self.address = try socket.boundAddress()
     if let peer {
