@@ -155,6 +155,18 @@ struct DatagramTests {
     }
   }
 
+  @Test("IPv4 and IPv6 are apart: each has its own socket at the same port")
+  func familiesAreApart() async throws {
+    try await withDispatcher { dispatcher in
+      let queue = dispatcher.makeSerialQueue(label: "families")
+      let six = try DatagramSocket(at: .anyIPv6(port: 0), on: queue)
+      let port = try #require(six.address.port)
+      // Nobody else has it there: at 127.0.0.77 no other test listens.
+      let four = try DatagramSocket(at: quietHost(port: port), on: queue)
+      #expect(four.address.port == port)
+    }
+  }
+
   @Test("A datagram that is too long is refused, and the socket lives on")
   func tooLong() async throws {
     try await withDispatcher { dispatcher in

@@ -64,6 +64,34 @@ struct LifetimeTests {
     #expect(system.counts.value.isBalanced)
   }
 
+  @Test("What closes late leaves its successor's path alone", arguments: [true, false])
+  func successor(isListener: Bool) async throws {
+    let path = freshPath()
+    let address = try SocketAddress(unixPath: path)
+    try await withDispatcher { dispatcher in
+      let queue = dispatcher.makeSerialQueue(label: "sockets")
+      let make = { (system: TestSystem) -> any Sendable in
+        isListener
+          ? try Listener(address, on: queue, system: system, connectionQueue: { queue }) { _ in }
+          : try DatagramSocket(at: address, on: queue, system: system)
+      }
+      let (first, second) = (TestSystem(), TestSystem())
+      do {
+        var old: (any Sendable)? = try make(first)
+        #expect(old != nil)
+        // As a server does that takes over from one that is running.
+        #expect(unlink(path) == 0)
+        let new = try make(second)
+        old = nil
+        _ = await first.closes.next()
+        #expect(access(path, F_OK) == 0)
+        withExtendedLifetime(new) {}
+      }
+      _ = await second.closes.next()
+      #expect(access(path, F_OK) != 0)
+    }
+  }
+
   @Test("What is cancelled while the dispatcher is stopped ends when that starts again", arguments: backends)
   func cancelledWhileStopped(backend: Backend) async throws {
     let system = TestSystem()

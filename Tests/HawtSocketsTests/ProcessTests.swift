@@ -55,6 +55,33 @@ struct ProcessTests {
     }
   }
 
+  @Test("What is dropped in a forked child is the parent's still")
+  func droppedInChild() async {
+    await #expect(processExitsWith: .success) {
+      let dispatcher = try Dispatcher(configuration: .init(workers: 2, backend: backends[0]))
+      let queue = dispatcher.makeSerialQueue(label: "sockets")
+      let paths = (0..<3).map { _ in freshPath() }
+      let active = try Listener(SocketAddress(unixPath: paths[2]), on: queue, connectionQueue: { queue }) { _ in }
+      try active.activate()
+      var sockets: [any Sendable] = [
+        try Listener(SocketAddress(unixPath: paths[0]), on: queue, connectionQueue: { queue }) { _ in },
+        try DatagramSocket(at: SocketAddress(unixPath: paths[1]), on: queue), active,
+      ]
+      let child = forkProcess()
+      if child == 0 {
+        sockets = []
+        _exit(0)
+      }
+      var status: CInt = -1
+      guard waitpid(child, &status, 0) == child, status == 0 else { exit(2) }
+      guard paths.allSatisfy({ access($0, F_OK) == 0 }) else { exit(3) }
+      _ = try PlainPeer(to: active.address)
+      withExtendedLifetime(sockets) {}
+      for path in paths { unlink(path) }
+      exit(0)
+    }
+  }
+
   @Test("A connection used off its queue traps")
   func offItsQueue() async {
     await #expect(processExitsWith: .failure) {
@@ -75,6 +102,9 @@ struct ProcessTests {
     }
   }
 }
+
+/// Swift hides fork: only what is safe after it may follow, as the release of objects is.
+@_silgen_name("fork") private func forkProcess() -> pid_t
 
 /// Takes all descriptors that are left.
 private func takeAll(into hoard: inout [CInt]) {

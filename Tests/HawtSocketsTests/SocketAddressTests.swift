@@ -24,7 +24,10 @@ struct SocketAddressTests {
 
   @Test(
     "What is no numeric address is refused, names included",
-    arguments: ["", "localhost", "127.0.0.1:80", "127.1", "1.2.3.256", ":::", "[::1]", "fe80::1%nosuch0", "::1\0", "%"])
+    arguments: [
+      "", "localhost", "127.0.0.1:80", "127.1", "1.2.3.256", ":::", "[::1]", "fe80::1%nosuch0", "::1\0", "%",
+      "127.0.0.1\0", "127.0.0.1\0.example", "::1%lo\0.example",
+    ])
   func refusesHosts(host: String) {
     #expect {
       try SocketAddress(host, port: 1)

@@ -31,14 +31,16 @@ public struct SocketAddress: Sendable, Hashable {
   ///   - port: in host order; 0 lets the system choose when it is bound.
   /// - Throws: `SocketError.invalidAddress`, names of hosts included.
   public init(_ host: String, port: UInt16) throws(SocketError) {
+    // The system's functions stop at a NUL: what follows it would be ignored, and not refused.
+    let isText = !host.utf8.contains(0)
     var four = in_addr()
-    if inet_pton(AF_INET, host, &four) == 1 {
+    if isText, inet_pton(AF_INET, host, &four) == 1 {
       storage = .ipv4(four.s_addr, port: port)
       return
     }
     let parts = host.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false)
     var six = in6_addr()
-    guard !host.utf8.contains(0), inet_pton(AF_INET6, String(parts[0]), &six) == 1 else {
+    guard isText, inet_pton(AF_INET6, String(parts[0]), &six) == 1 else {
       throw .invalidAddress(host, why: "give an IPv4 or IPv6 address in numbers; names are not resolved")
     }
     var scope: UInt32 = 0
@@ -81,7 +83,7 @@ public struct SocketAddress: Sendable, Hashable {
   /// `0.0.0.0`: every IPv4 address of this machine.
   public static func any(port: UInt16) -> SocketAddress { .init(storage: .ipv4(0, port: port)) }
 
-  /// `::`: every IPv6 address of this machine (IPv4 needs a listener of its own).
+  /// `::`: every IPv6 address of this machine (IPv4 needs a listener, or a datagram socket, of its own).
   public static func anyIPv6(port: UInt16) -> SocketAddress { .init(storage: .ipv6(0, 0, port: port, scope: 0)) }
 
   /// What kind of address it is.

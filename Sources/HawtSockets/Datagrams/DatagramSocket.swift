@@ -40,7 +40,8 @@ public final class DatagramSocket: @unchecked Sendable {
   /// Opens and binds; receives nothing before `activate()`. Any thread.
   ///
   /// - Parameters:
-  ///   - address: where to receive; port 0 lets the system choose.
+  ///   - address: where to receive; port 0 lets the system choose. The file that binding to a Unix path makes is removed
+  ///     when the socket closes, unless another has taken its path.
   ///   - peer: the only one to talk to, if given: datagrams of others are not received, and `send` needs no address.
   ///   - queue: what its handlers run on.
   ///   - system: what answers its calls.
@@ -50,6 +51,7 @@ public final class DatagramSocket: @unchecked Sendable {
     system: any SocketSystem = SocketSystems.kernel
   ) throws(SocketError) {
     let socket = try OpenSocket(opening: .datagram, for: address, system: system)
+    if address.family == .ipv6 { try socket.set(.ipv6Only) }
     try socket.bind(address)
     self.address = try socket.boundAddress()
     if let peer {

@@ -14,7 +14,8 @@ public import HawtDispatch
 /// A listening socket stays readable while a connection waits. If the system refuses to accept it, a level-triggered
 /// source would fire for ever and burn a CPU; hence the pause, after which accepting goes on by itself.
 ///
-/// Once activated it lives until `cancel()`; before, dropping the last reference closes it.
+/// Once activated it lives until `cancel()`; before, dropping the last reference closes it. In a forked child, dropping it
+/// leaves the parent's alone.
 public final class Listener: @unchecked Sendable {
   // Sound as Sendable: everything is immutable but `isPaused`, which is touched on `queue` alone.
 
@@ -35,7 +36,8 @@ public final class Listener: @unchecked Sendable {
   /// Opens, binds and listens; accepts nothing before `activate()`. Any thread.
   ///
   /// - Parameters:
-  ///   - address: where; port 0 lets the system choose. The file of a Unix path is removed when the listener closes.
+  ///   - address: where; port 0 lets the system choose. The file that binding to a Unix path makes is removed when the
+  ///     listener closes, unless another has taken its path.
   ///   - queue: what accepting runs on.
   ///   - options: how it behaves.
   ///   - system: what answers its calls.
@@ -66,12 +68,10 @@ public final class Listener: @unchecked Sendable {
     source = queue.dispatcher.makeReadSource(socket.number, target: queue)
     retry = queue.dispatcher.makeTimerSource(target: queue)
     socket.closeHandler = { _ in try onClose?() }
-    // The source alone watches the descriptor, and its cancel handler runs however the listener ends.
+    // The source alone watches the descriptor, and its cancel handler runs however the listener ends: a source that is
+    // dropped cancels itself, as the timer does.
     socket.isWatched(by: source) {}
   }
-
-  /// An inactive or paused listener that is dropped: the source's cancel handler closes the descriptor.
-  deinit { end() }
 
   private static func open(
     _ address: SocketAddress, _ options: ListenerOptions, _ system: any SocketSystem
@@ -102,15 +102,13 @@ public final class Listener: @unchecked Sendable {
       try source.activate()
       try retry.activate()
     } catch {
-      end()
+      cancel()
       throw .registration(error)
     }
   }
 
   /// Stops accepting and closes the socket; connections live on. Idempotent, never blocks; any thread.
-  public func cancel() { end() }
-
-  private func end() {
+  public func cancel() {
     source.cancel()
     retry.cancel()
   }
@@ -135,7 +133,7 @@ public final class Listener: @unchecked Sendable {
         // The connection that waited first has failed before it was accepted, and is gone; others wait behind it.
         continue
       case EBADF, EINVAL, ENOTSOCK, EFAULT:
-        end()
+        cancel()
         return try report(.system(.accept, subject: "\(address)", errno: -result))
       default:
         mayGoOn = false

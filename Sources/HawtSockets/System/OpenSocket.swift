@@ -21,7 +21,7 @@ final class OpenSocket: @unchecked Sendable {
   /// Why the sources were cancelled.
   var reason = CloseReason.cancelled
   /// The file that its address has made.
-  private var path: String?
+  private var file: BoundFile?
   /// How many sources have not run their cancel handlers.
   private var watchers = 0
   private let isClosed = Atomic<Bool>(false)
@@ -53,7 +53,7 @@ final class OpenSocket: @unchecked Sendable {
   func bind(_ address: SocketAddress) throws(SocketError) {
     let result = system.bind(number, address)
     guard result >= 0 else { throw .system(.bind, subject: "\(address)", errno: -result) }
-    path = address.filePath
+    file = address.filePath.map(BoundFile.init)
   }
 
   /// Where the socket really is: the system has chosen the port if it was 0.
@@ -89,7 +89,7 @@ final class OpenSocket: @unchecked Sendable {
     // Orders what whoever had the socket did with it before the close.
     guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
     // First the file, so that nobody who finds it meets a socket that is closed.
-    if let path { system.removeFile(path) }
+    file?.remove(through: system)
     system.close(number)
   }
 }
