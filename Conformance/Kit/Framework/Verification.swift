@@ -62,6 +62,9 @@ public func verifyAndWait(_ rule: Rule, on subject: Subject, options: Options = 
     failures += outcome.failures.map { "\(check.name): \($0)" }
     if options.stopsAtFailure && !failures.isEmpty { break }
   }
+  failures += subject.unknownChecks(of: rule).map {
+    "a difference is declared for '\($0)', which is no check of \(rule.id)"
+  }
   if rule.checks.isEmpty { failures.append("the rule has no check") }
   let status: RuleResult.Status =
     if rule.level == .untested {
