@@ -119,7 +119,8 @@ private func cellsAreAsWanted(_ context: CheckContext) throws {
     }
   }
   for cell in try ReadinessMatrix.cells(on: context.subject) {
-    context.expect(cell.isAsWanted, "\(cell)")
+    if !cell.isAsWanted { context.failEach("\(cell)") }
+    context.detail("\(cell)")
     context.record("cells of the readiness matrix")
   }
 }
