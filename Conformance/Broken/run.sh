@@ -57,7 +57,8 @@ unrelated() {
 }
 
 verdict() {
-  name=$1 rule=$2 families=$3
+  name=$1 rule=${2%!} families=$3 ends=false
+  [ "$2" = "$rule" ] || ends=true
   sync_tree
   # A patch has one line of context, and that line must be there: it survives edits near by, and lands nowhere else.
   if ! (cd "$copy" && patch -p1 -s -f -F0 --no-backup-if-mismatch < "$here/Mutants/$name.patch") > "$log" 2>&1; then
@@ -70,12 +71,18 @@ verdict() {
   code=$?
   backends=$(grep -c ': seed ' "$log")
   killed=$(grep -c "^$rule *FAILED" "$log")
-  if [ "$code" -ge 128 ] || [ "$code" -eq 124 ]; then
-    echo "mutant $name: killed by $rule (the process ended with $code)"; return 0
+  if [ "$code" -ge 124 ]; then
+    how="the process ended with $code"
+    [ "$code" -ne 124 ] || how="the process hung"
+    if $ends; then echo "mutant $name: killed by $rule, in which $how"; return 0; fi
+    echo "mutant $name: NOT TOLD by $rule, in which $how; if nothing else can come of it, MANIFEST says $rule!"
+    tail -5 "$log" | sed 's/^/    /'; return 1
   fi
   if [ "$code" -eq 1 ] && [ "$killed" -eq "$backends" ] && [ "$killed" -gt 0 ]; then
     others=$(unrelated "$families")
-    if ! $only_quick && [ -n "$others" ] && ! run_rule "$others" && ! run_rule "$others"; then
+    # Asking all other families costs a minute or two each time.
+    $only_quick && others=
+    if [ -n "$others" ] && ! run_rule "$others" && ! run_rule "$others"; then
       echo "mutant $name: killed by $rule, and by what has nothing to do with it:"
       grep '^[A-Z][0-9]* *FAILED' "$log" | sort -u | sed 's/^/    /'; return 1
     fi
@@ -106,7 +113,7 @@ done
 sync_tree
 if ! build_copy; then echo "the unchanged tree does not build:"; tail -20 "$log"; exit 1; fi
 rules=$(grep -v '^#' "$here/MANIFEST" | while read -r name rule families mark; do
-  [ -n "$name" ] && wanted "$name" "$mark" "$@" && echo "$rule"; done | sort -u)
+  [ -n "$name" ] && wanted "$name" "$mark" "$@" && echo "${rule%!}"; done | sort -u)
 for rule in $rules; do
   # Several attempts: what is judged by measurement may suffer from a machine that is busy with something else.
   run_rule "$rule" || run_rule "$rule" || run_rule "$rule" || {

@@ -21,8 +21,7 @@ enum CommandMode: CaseIterable {
   var formats: [Format] {
     switch self {
     case .verify: Format.allCases
-    case .matrix: [.text]
-    case .list, .compare, .replay: [.text, .json]
+    case .list, .matrix, .compare, .replay: [.text, .json]
     }
   }
 }

@@ -16,7 +16,7 @@ struct ConformanceCommand: ParsableCommand {
   var rule: String?
 
   @Option(
-    help: "text for people (the default), tap, json or junit for programs; --list and --compare: text or json.")
+    help: "text for people (the default), tap, json or junit for programs; --list, --matrix, --compare: text or json.")
   var format: Format?
 
   @Option(help: "Where randomness starts; chosen and printed by default.")
@@ -109,12 +109,16 @@ struct ConformanceCommand: ParsableCommand {
 
   private func printMatrix(_ subjects: [Subject]) throws {
     let table = try MatrixTable(of: subjects)
-    print(table)
-    for failure in table.failures { print("FAILED   \(failure)") }
-    for difference in table.differences { print("DIFFERS  \(difference)") }
-    print(
-      "matrix: \(table.count) cells on \(subjects.map(\.name).joined(separator: ", ")), "
-        + "\(table.failures.count) failed, \(table.differences.count) differ")
+    if format == .json {
+      printJSON(MatrixDocument(table))
+    } else {
+      print(table)
+      for failure in table.failures { print("FAILED   \(failure)") }
+      for difference in table.differences { print("DIFFERS  \(difference)") }
+      print(
+        "matrix: \(table.count) cells on \(subjects.map(\.name).joined(separator: ", ")), "
+          + "\(table.failures.count) failed, \(table.differences.count) differ")
+    }
     if !table.failures.isEmpty { throw ExitCode(1) }
     if !table.differences.isEmpty { throw ExitCode(2) }
   }

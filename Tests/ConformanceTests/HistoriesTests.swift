@@ -49,7 +49,7 @@ import Testing
     let part = whole.keeping([0, 2, 5])
     #expect(part.name == "racing/77/0,2,5")
     #expect(History(named: part.name)?.steps == part.steps)
-    for wrong in ["", "racing", "racing/x", "fast/1", "racing/1/a", "racing/1/2/3"] {
+    for wrong in ["", "racing", "racing/x", "fast/1", "racing/1/a", "racing/1/2/3", "racing/1/"] {
       #expect(History(named: wrong) == nil, "\(wrong)")
     }
   }
@@ -67,6 +67,15 @@ import Testing
     #expect(Set(least.history.steps.map(\.number)) == needed)
     #expect(plays < whole.length * 4)
     #expect("\(least)".contains("--replay \(least.history.name)"))
+  }
+
+  @Test func aHistoryIsNeverShortenedToNothing() throws {
+    let whole = History(.lockstep, seed: 5)
+    let least = shortest(HistoryFinding(kind: .differs, reason: "always", history: whole)) {
+      HistoryFinding(kind: .differs, reason: "always", history: $0)
+    }
+    #expect(least.history.steps.count == 1)
+    #expect(History(named: least.history.name)?.steps == least.history.steps)
   }
 
   /// From the seed to the few steps that matter, and back from their name.

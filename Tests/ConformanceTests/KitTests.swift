@@ -87,6 +87,18 @@ import Testing
     }
   }
 
+  @Test func aDifferenceOfACheckThatDoesNotExistFails() async {
+    let check = Check("a check") { $0.record("something") }
+    let rule = Rule("X4", "a rule for tests", why: "why", whereToLook: ["here"], checks: [check])
+    let stale = Subject.builtIn[0].declaring([.check("X4", "the check's old name", because: "it was so")])
+    let result = await verify(rule, on: stale)
+    #expect(result.failures == ["a difference is declared for 'the check's old name', which is no check of X4"])
+    // Of a rule that is gone, those about bare backends tell, as they do of the matrix's rows.
+    let gone = Subject.builtIn[0].declaring([.check("Z9", "anything", because: "it was so")])
+    let b1 = await verify(Catalogue.rules(matching: "B1")[0], on: gone)
+    #expect(b1.failures.contains { $0.contains("'Z9: anything', and there is no such rule") }, "\(b1.text)")
+  }
+
   @Test func patternsChooseRules() {
     #expect(Catalogue.rules(matching: "q1").map(\.id) == ["Q1"])
     #expect(Catalogue.rules(matching: "M*").allSatisfy { $0.family == "M" })

@@ -1,3 +1,4 @@
+import Foundation
 import HawtConformance
 import Polling
 import Testing
@@ -29,6 +30,34 @@ import Testing
     for state in DescriptorState.all {
       #expect(lines.count { $0.hasPrefix(state.name + " ") } >= 1, "\(state) has no line")
     }
+  }
+
+  /// As many failures as there are wrong cells, and every cell by name.
+  @Test func theReportNamesEachCell() async throws {
+    let rule = Catalogue.rules(matching: "B1")[0]
+    let names = DescriptorState.all.flatMap { state in
+      ReadinessMatrix.interests.map { "\(state.name), asked for \($0): " }
+    }
+    let result = await verify(rule, on: Subject.builtIn[0])
+    #expect(result.details.count == names.count)
+    for (name, detail) in zip(names, result.details) { #expect(detail.hasPrefix(name)) }
+
+    let wrong = DescriptorState.all.prefix(20).map { state in
+      KnownDifference.row(state.name, is: .refused(99), because: "it is not so")
+    }
+    let failures = await verify(rule, on: Subject.builtIn[0].declaring(Array(wrong))).failures
+    #expect(failures.count == wrong.count * 3)
+  }
+
+  @Test func theTableIsThereForPrograms() throws {
+    let run = try CommandRun.of("hawt-conformance", ["--matrix", "--format", "json"])
+    #expect(run.code == 0)
+    let json = try #require(run.text.firstIndex(of: "{"))
+    let document = try JSONSerialization.jsonObject(with: Data(run.text[json...].utf8)) as? [String: Any]
+    #expect(document?["conforms"] as? Bool == true)
+    let cells = try #require(document?["cells"] as? [[String: Any]])
+    #expect(cells.count == DescriptorState.all.count * 3 * Subject.builtIn.count)
+    #expect(cells[0]["state"] as? String == DescriptorState.all[0].name && cells[0]["outcome"] is String)
   }
 
   @Test func aDifferenceThatIsDeclaredAndNotThereFails() throws {

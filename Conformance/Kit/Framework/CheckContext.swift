@@ -14,6 +14,7 @@ public final class CheckContext: @unchecked Sendable {
   private let lock = Lock()
   private var failures: [String] = []
   private var evidence: [(text: String, count: Int)] = []
+  private var details: [String] = []
   private var cleanups: [Cleanup: [@Sendable () -> Void]] = [:]
 
   /// What is under test.
@@ -55,6 +56,12 @@ public final class CheckContext: @unchecked Sendable {
     lock.change { if failures.count < 8 { failures.append(message) } }
   }
 
+  /// Notes a failure of one of many things, each of which has its own: none is left out.
+  func failEach(_ message: String) { lock.change { failures.append(message) } }
+
+  /// Notes one of many things that were seen, by name: too many for a line for people, and no evidence by itself.
+  func detail(_ text: String) { lock.change { details.append(text) } }
+
   /// Notes what was seen. A check without evidence fails: it may have looked at nothing.
   public func record(_ what: String, _ count: Int = 1) {
     guard count > 0 else { return }
@@ -68,6 +75,7 @@ public final class CheckContext: @unchecked Sendable {
   }
 
   var noted: (failures: [String], evidence: [(text: String, count: Int)]) { lock.read { (failures, evidence) } }
+  var notedDetails: [String] { lock.read { details } }
   var hasFailed: Bool { lock.read { !failures.isEmpty } }
 
   // MARK: Size and chance

@@ -43,6 +43,15 @@ extension Subject {
     return nil
   }
 
+  /// The checks of a rule for which a difference is declared and which it does not have: a check was given another name,
+  /// say, and the declaration would be true of nothing.
+  func unknownChecks(of rule: Rule) -> [String] {
+    knownDifferences.compactMap { difference in
+      guard case .check(rule.id, let check) = difference.place else { return nil }
+      return rule.checks.contains { $0.name == check } ? nil : check
+    }
+  }
+
   /// Why a check is expected to fail, if it is.
   func difference(inCheck check: String, of rule: String) -> String? {
     knownDifferences.first { $0.place == .check(rule: rule, check: check) }?.why

@@ -13,6 +13,8 @@ public struct RuleResult: Sendable {
   public let status: Status
   /// What was seen, one phrase each.
   public let evidence: [String]
+  /// What was seen one by one, where it is much: the cells of the readiness matrix. For programs; `text` leaves it out.
+  public let details: [String]
   /// What was wrong, one sentence each.
   public let failures: [String]
   /// How long its checks took.

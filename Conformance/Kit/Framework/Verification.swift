@@ -54,13 +54,18 @@ public func verifyAndWait(_ rule: Rule, on subject: Subject, options: Options = 
   let start = Moment.now
   var evidence: [String] = []
   var failures: [String] = []
+  var details: [String] = []
   let missing = rule.missing(options)
   for check in rule.checks where missing.isEmpty {
     var outcome = run(check, of: rule, on: subject, options: options)
     if let why = subject.difference(inCheck: check.name, of: rule.id) { outcome = judge(outcome, knownAs: why) }
     evidence += outcome.evidence
+    details += outcome.details
     failures += outcome.failures.map { "\(check.name): \($0)" }
     if options.stopsAtFailure && !failures.isEmpty { break }
+  }
+  failures += subject.unknownChecks(of: rule).map {
+    "a difference is declared for '\($0)', which is no check of \(rule.id)"
   }
   if rule.checks.isEmpty { failures.append("the rule has no check") }
   let status: RuleResult.Status =
@@ -72,14 +77,16 @@ public func verifyAndWait(_ rule: Rule, on subject: Subject, options: Options = 
       failures.isEmpty ? .passed : .failed
     }
   return RuleResult(
-    rule: rule, status: status, evidence: evidence, failures: failures, duration: start.elapsed,
+    rule: rule, status: status, evidence: evidence, details: details, failures: failures, duration: start.elapsed,
     replay: Replay.line(rule, on: subject, options))
 }
 
 /// What becomes of a check that is declared to fail.
 private func judge(_ outcome: Outcome, knownAs why: String) -> Outcome {
-  guard outcome.failures.isEmpty else { return (["a known difference (\(why))"], []) }
-  return (outcome.evidence, ["it passes although a difference is declared for it (\(why)): take the declaration out"])
+  guard outcome.failures.isEmpty else { return (["a known difference (\(why))"], [], []) }
+  return (
+    outcome.evidence, [], ["it passes although a difference is declared for it (\(why)): take the declaration out"]
+  )
 }
 
 /// Checks block, and Swift's own threads must not.
@@ -89,7 +96,7 @@ private func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) 
   }
 }
 
-private typealias Outcome = (evidence: [String], failures: [String])
+private typealias Outcome = (evidence: [String], details: [String], failures: [String])
 
 /// Runs a check on a thread of its own, so that one that never ends can be given up.
 private func run(_ check: Check, of rule: Rule, on subject: Subject, options: Options) -> Outcome {
@@ -108,7 +115,9 @@ private func run(_ check: Check, of rule: Rule, on subject: Subject, options: Op
     context.fail("it never ended; its thread was left behind")
   }
   let noted = context.noted
-  return (noted.evidence.map { $0.count == 1 ? $0.text : "\($0.count) \($0.text)" }, noted.failures)
+  return (
+    noted.evidence.map { $0.count == 1 ? $0.text : "\($0.count) \($0.text)" }, context.notedDetails, noted.failures
+  )
 }
 
 private func perform(_ check: Check, in context: CheckContext) {

@@ -210,7 +210,7 @@ struct History: Sendable, CustomStringConvertible {
       return
     }
     let numbers = parts[2].split(separator: ",").map { Int($0) }
-    guard numbers.allSatisfy({ $0 != nil }) else { return nil }
+    guard !numbers.isEmpty, numbers.allSatisfy({ $0 != nil }) else { return nil }
     self = whole.keeping(Set(numbers.compactMap { $0 }))
   }
 

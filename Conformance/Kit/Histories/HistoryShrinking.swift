@@ -28,7 +28,8 @@ func shortest(
     while first < best.history.steps.count, start.elapsed < bound {
       let numbers = best.history.steps.map(\.number)
       let left = Set(numbers[..<first] + numbers.dropFirst(first + size))
-      if let found = try stillWrong(best.history.keeping(left)) { best = found } else { first += size }
+      // Where everything fails a history of no steps does, and says nothing.
+      if !left.isEmpty, let found = try stillWrong(best.history.keeping(left)) { best = found } else { first += size }
     }
     if size > 1 { size = (size + 1) / 2 } else if best.history.steps.count == before { break }
   }

@@ -63,3 +63,37 @@ struct Comparison: Encodable {
     }
   }
 }
+
+/// What `--matrix` found.
+struct MatrixDocument: Encodable {
+  /// Raised when a name changes its meaning or goes.
+  let version = 1
+  let conforms: Bool
+  let backends: [String]
+  let cells: [Cell]
+  /// Cells in which two backends differ though no difference is declared, one sentence each.
+  let differences: [String]
+
+  struct Cell: Encodable {
+    let backend: String
+    let state: String
+    let interest: String
+    let outcome: String
+    /// None where only all backends have to be alike.
+    let wanted: String?
+    let isAsWanted: Bool
+  }
+
+  init(_ table: MatrixTable) {
+    conforms = table.failures.isEmpty && table.differences.isEmpty
+    backends = table.columns.map { $0.subject.name }
+    differences = table.differences
+    cells = table.columns.flatMap { column in
+      column.cells.map { cell in
+        Cell(
+          backend: column.subject.name, state: cell.state, interest: "\(cell.interest)", outcome: "\(cell.outcome)",
+          wanted: cell.wanted.map { "\($0)" }, isAsWanted: cell.isAsWanted)
+      }
+    }
+  }
+}

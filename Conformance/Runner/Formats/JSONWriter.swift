@@ -63,6 +63,7 @@ private struct Document: Encodable {
     let status: String
     let reason: String?
     let evidence: [String]
+    let details: [String]
     let failures: [String]
     let milliseconds: Int64
     let replay: String
@@ -81,6 +82,7 @@ private struct Document: Encodable {
         case .skipped(let reason): ("skipped", reason)
         }
       evidence = result.evidence
+      details = result.details
       failures = result.failures
       milliseconds = result.duration.inMilliseconds
       replay = result.replay

@@ -56,7 +56,10 @@ struct JUnitWriter: ReportWriter {
   }
 
   private func evidence(of run: Run) -> String {
-    run.results.map { "\($0.rule.id): \($0.evidence.joined(separator: ", "))" }.joined(separator: "\n")
+    run.results.flatMap { result in
+      ["\(result.rule.id): \(result.evidence.joined(separator: ", "))"]
+        + result.details.map { "\(result.rule.id): \($0)" }
+    }.joined(separator: "\n")
   }
 
   private func timestamp(_ date: Date) -> String {

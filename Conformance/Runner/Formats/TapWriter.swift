@@ -41,6 +41,7 @@ struct TapWriter: ReportWriter {
     output.print("  ---")
     output.print("  duration_ms: \(result.duration.inMilliseconds)")
     printList("evidence", result.evidence)
+    printList("details", result.details)
     if result.status == .failed {
       printList("failures", result.failures)
       output.print("  why: \(quoted(result.rule.why))")

@@ -109,12 +109,18 @@ private func endingsAreBothDirections(_ context: CheckContext) throws {
 private func cellsAreAsWanted(_ context: CheckContext) throws {
   let rows = Set(DescriptorState.all.map(\.name))
   for difference in context.subject.knownDifferences {
-    guard case .row(let state, _) = difference.place else { continue }
-    context.expect(rows.contains(state), "a difference is declared for '\(state)', which is no row of the matrix")
-    context.record("rows with a known difference")
+    switch difference.place {
+    case .row(let state, _):
+      context.expect(rows.contains(state), "a difference is declared for '\(state)', which is no row of the matrix")
+      context.record("rows with a known difference")
+    case .check(let id, _):
+      let exists = Catalogue.rules.contains { $0.id == id }
+      context.expect(exists, "a difference is declared for '\(difference.what)', and there is no such rule")
+    }
   }
   for cell in try ReadinessMatrix.cells(on: context.subject) {
-    context.expect(cell.isAsWanted, "\(cell)")
+    if !cell.isAsWanted { context.failEach("\(cell)") }
+    context.detail("\(cell)")
     context.record("cells of the readiness matrix")
   }
 }

@@ -8,9 +8,9 @@ func sameMatrix(_ context: CheckContext) throws {
   for other in others.isEmpty ? [context.subject] : others {
     for (cell, its) in zip(cells, try ReadinessMatrix.cells(on: other)) {
       let isKnown = [context.subject, other].contains { $0.difference(inRow: cell.state) != nil }
-      context.expect(
-        isKnown || cell.outcome == its.outcome,
-        "\(cell.name): \(context.subject.name) says \(cell.outcome), \(other.name) says \(its.outcome)")
+      let said = "\(cell.name): \(context.subject.name) says \(cell.outcome), \(other.name) says \(its.outcome)"
+      if !isKnown, cell.outcome != its.outcome { context.failEach(said) }
+      context.detail(said)
       context.record(isKnown ? "cells with a known difference" : "cells compared")
     }
   }
