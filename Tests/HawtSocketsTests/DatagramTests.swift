@@ -200,6 +200,32 @@ struct DatagramTests {
     }
   }
 
+  @Test("A sender whose address is no text gets its reply")
+  func addressIsNoText() async throws {
+    try await withDispatcher { dispatcher in
+      let (socket, arrivals) = try await receiver(at: SocketAddress(unixPath: freshPath()), on: dispatcher)
+      let system = SocketSystems.kernel
+      let sender = system.open(.unix, .datagram)
+      defer { system.close(sender) }
+      // An abstract name with a byte that begins no character.
+      var name = sockaddr_un()
+      name.sun_family = sa_family_t(AF_UNIX)
+      let bytes: [UInt8] = [0, 0xff] + Array(freshPath().utf8)
+      withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: bytes) }
+      let length = socklen_t(MemoryLayout<sockaddr_un>.offset(of: \.sun_path)! + bytes.count)
+      let bound = withUnsafePointer(to: &name) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(sender, $0, length) }
+      }
+      try #require(bound == 0)
+      #expect([UInt8(1)].withUnsafeBytes { system.send(sender, $0, to: socket.address) } == 1)
+      let from = await arrivals.next().sender
+      try await use(socket) { _ = try $0.send([UInt8](1...3).span.bytes, to: from) }
+      var buffer = [UInt8](repeating: 0, count: 10)
+      #expect(buffer.withUnsafeMutableBytes { system.read(sender, into: $0) } == 3)
+      try await close(socket)
+    }
+  }
+
   @Test("A datagram that is too long is refused, and the socket lives on")
   func tooLong() async throws {
     try await withDispatcher { dispatcher in
