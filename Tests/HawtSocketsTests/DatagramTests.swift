@@ -167,6 +167,65 @@ struct DatagramTests {
     }
   }
 
+  @Test("A Unix receiver that is behind costs its sender no CPU, and gets the datagram when it has caught up")
+  func receiverIsBehind() async throws {
+    try await withDispatcher { dispatcher in
+      let receiver = try DatagramSocket(
+        at: SocketAddress(unixPath: freshPath()), on: dispatcher.makeSerialQueue(label: "receiver"))
+      let sender = try DatagramSocket(
+        at: SocketAddress(unixPath: freshPath()), on: dispatcher.makeSerialQueue(label: "sender"))
+      let tries = Promise<ContinuousClock.Instant>()
+      let sent = Promise<Void>()
+      @Sendable func send(_ socket: DatagramSocket) throws {
+        tries.fulfil(.now)
+        if try socket.send([UInt8(2)].span.bytes, to: receiver.address) { return sent.fulfil() }
+        try socket.whenWritable { try send($0) }
+      }
+      try await use(sender) { sender in
+        while try sender.send([UInt8(1)].span.bytes, to: receiver.address) {}
+        try send(sender)
+      }
+      let first = await tries.next()
+      for _ in 0..<4 { _ = await tries.next() }
+      // Six tries are five pauses apart, however slow the machine is.
+      #expect(await tries.next() - first >= .milliseconds(5 * 2))
+      #expect(sent.count == 0)
+      try await use(receiver) { receiver in
+        var buffer = [UInt8](repeating: 0, count: 10)
+        while try buffer.withUnsafeMutableBytes({ try receiver.receive(into: $0) }) != nil {}
+      }
+      await sent.next()
+      try await close(sender)
+      try await close(receiver)
+    }
+  }
+
+  @Test("A sender whose address is no text gets its reply")
+  func addressIsNoText() async throws {
+    try await withDispatcher { dispatcher in
+      let (socket, arrivals) = try await receiver(at: SocketAddress(unixPath: freshPath()), on: dispatcher)
+      let system = SocketSystems.kernel
+      let sender = system.open(.unix, .datagram)
+      defer { system.close(sender) }
+      // An abstract name with a byte that begins no character.
+      var name = sockaddr_un()
+      name.sun_family = sa_family_t(AF_UNIX)
+      let bytes: [UInt8] = [0, 0xff] + Array(freshPath().utf8)
+      withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: bytes) }
+      let length = socklen_t(MemoryLayout<sockaddr_un>.offset(of: \.sun_path)! + bytes.count)
+      let bound = withUnsafePointer(to: &name) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(sender, $0, length) }
+      }
+      try #require(bound == 0)
+      #expect([UInt8(1)].withUnsafeBytes { system.send(sender, $0, to: socket.address) } == 1)
+      let from = await arrivals.next().sender
+      try await use(socket) { _ = try $0.send([UInt8](1...3).span.bytes, to: from) }
+      var buffer = [UInt8](repeating: 0, count: 10)
+      #expect(buffer.withUnsafeMutableBytes { system.read(sender, into: $0) } == 3)
+      try await close(socket)
+    }
+  }
+
   @Test("A datagram that is too long is refused, and the socket lives on")
   func tooLong() async throws {
     try await withDispatcher { dispatcher in

@@ -45,9 +45,9 @@ extension SocketAddress {
     case .unix(let path):
       bytes.storeBytes(of: sa_family_t(AF_UNIX), as: sa_family_t.self)
       let start = MemoryLayout<sockaddr_un>.offset(of: \.sun_path)!
-      UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyBytes(from: path.utf8)
-      let terminator = path.utf8.first == 0 ? 0 : 1
-      return socklen_t(start + path.utf8.count + terminator)
+      UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyBytes(from: path)
+      let terminator = path.first == 0 ? 0 : 1
+      return socklen_t(start + path.count + terminator)
     case .unnamed:
       bytes.storeBytes(of: sa_family_t(AF_UNIX), as: sa_family_t.self)
       return socklen_t(MemoryLayout<sa_family_t>.size)
@@ -80,7 +80,7 @@ extension SocketAddress {
       let path = bytes[start..<min(length, bytes.count)]
       let isAbstract = path.first == 0
       let end = isAbstract ? path.endIndex : path.firstIndex(of: 0) ?? path.endIndex
-      return .unix(String(decoding: path[..<end], as: UTF8.self))
+      return .unix(Array(path[..<end]))
     default:
       return nil
     }

@@ -9,8 +9,9 @@ public struct SocketAddress: Sendable, Hashable {
     case ipv4(UInt32, port: UInt16)
     /// The sixteen bytes, split in two words of memory order.
     case ipv6(UInt64, UInt64, port: UInt16, scope: UInt32)
-    /// A path; one that begins with NUL is in Linux's abstract name space.
-    case unix(String)
+    /// A path, as bytes: that of another process need not be text, and a reply is to reach it. One that begins with NUL is
+    /// in Linux's abstract name space.
+    case unix([UInt8])
     /// A Unix socket that was never bound.
     case unnamed
   }
@@ -67,7 +68,7 @@ public struct SocketAddress: Sendable, Hashable {
     guard bytes.first == 0 || !bytes.contains(0) else {
       throw .invalidAddress(path, why: "a Unix path has NUL at its beginning only (abstract name space)")
     }
-    storage = .unix(path)
+    storage = .unix(Array(bytes))
   }
 
   /// `127.0.0.1`, reached from this machine only.
@@ -103,14 +104,15 @@ public struct SocketAddress: Sendable, Hashable {
     }
   }
 
-  /// The path; nil for internet addresses and for Unix sockets that were never bound.
+  /// The path; nil for internet addresses and for Unix sockets that were never bound. What is no UTF-8 in it shows as
+  /// replacement characters; the address itself keeps its bytes.
   public var unixPath: String? {
-    if case .unix(let path) = storage { path } else { nil }
+    if case .unix(let path) = storage { String(decoding: path, as: UTF8.self) } else { nil }
   }
 
   /// The path if it names a file, which stays behind when its socket is closed.
   var filePath: String? {
-    if case .unix(let path) = storage, path.utf8.first != 0 { path } else { nil }
+    if case .unix(let path) = storage, path.first != 0 { unixPath } else { nil }
   }
 
   static let maximumPathLength = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
@@ -125,7 +127,8 @@ extension SocketAddress: CustomStringConvertible {
     case .ipv6(let high, let low, let port, let scope):
       return "[\(Self.text(AF_INET6, (high, low)))\(scope == 0 ? "" : "%\(scope)")]:\(port)"
     case .unix(let path):
-      return path.utf8.first == 0 ? "unix:@\(path.dropFirst())" : "unix:\(path)"
+      let isAbstract = path.first == 0
+      return "unix:\(isAbstract ? "@" : "")\(String(decoding: path.dropFirst(isAbstract ? 1 : 0), as: UTF8.self))"
     case .unnamed:
       return "unix:(unnamed)"
     }

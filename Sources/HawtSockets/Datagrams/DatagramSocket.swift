@@ -32,6 +32,10 @@ public final class DatagramSocket: @unchecked Sendable {
   private let readSource: ReadinessSource
   /// Made at the first need.
   private let writeSource = AtomicLazyReference<ReadinessSource>()
+  /// In its place where the kernel cannot tell; made at the first need.
+  private let writeTimer = AtomicLazyReference<TimerSource>()
+  private let waitsByTime: Bool
+  private static let writePause: Duration = .milliseconds(2)
   private var isActive = false
   private var isClosed = false
   private var readHandler: (@Sendable (DatagramSocket) throws -> Void)?
@@ -60,6 +64,7 @@ public final class DatagramSocket: @unchecked Sendable {
     }
     self.queue = queue
     self.socket = socket
+    waitsByTime = address.family == .unix && peer == nil
     readSource = queue.dispatcher.makeReadSource(socket.number, target: queue)
     // Until there is a read handler: nothing else could receive, and the level would fire for ever.
     readSource.suspend()
@@ -145,6 +150,9 @@ public final class DatagramSocket: @unchecked Sendable {
 
   /// Calls `handler` once on the queue, when the kernel takes datagrams again. A second call replaces the handler.
   ///
+  /// A Unix socket without a peer waits for its receivers' queues, which the kernel tells it nothing of: it calls after 2
+  /// milliseconds, for another try.
+  ///
   /// - Throws: `.registration` (the socket is closed then), `.closed`.
   public func whenWritable(_ handler: @escaping @Sendable (DatagramSocket) throws -> Void) throws(SocketError) {
     queue.assertExecuting()
@@ -152,6 +160,7 @@ public final class DatagramSocket: @unchecked Sendable {
     let isArmed = writableHandler != nil
     writableHandler = handler
     guard !isArmed else { return }
+    if waitsByTime { return try startWriteTimer() }
     let existing = writeSource.load()
     let source = existing ?? makeWriteSource()
     // Holds the socket while it is armed, and no longer: one that was never activated is closed by being dropped.
@@ -165,9 +174,26 @@ public final class DatagramSocket: @unchecked Sendable {
     return made
   }
 
+  /// Readiness for writing looks at the socket's own buffer, which has room: the handler would be called, and refused
+  /// again, as fast as it can run.
+  private func startWriteTimer() throws(SocketError) {
+    let existing = writeTimer.load()
+    let timer = existing ?? writeTimer.storeIfNil(queue.dispatcher.makeTimerSource(target: queue))
+    timer.setEventHandler { [self] _ in try isWritable() }
+    timer.schedule(after: Self.writePause)
+    guard existing == nil else { return }
+    do {
+      try timer.activate()
+    } catch {
+      close()
+      throw .registration(error)
+    }
+  }
+
   private func isWritable() throws {
     writeSource.load()?.suspend()
     writeSource.load()?.setEventHandler { _ in }
+    writeTimer.load()?.setEventHandler { _ in }
     let handler = writableHandler
     writableHandler = nil
     try handler?(self)
@@ -217,6 +243,7 @@ public final class DatagramSocket: @unchecked Sendable {
   private func cancelSources() {
     readSource.cancel()
     writeSource.load()?.cancel()
+    writeTimer.load()?.cancel()
   }
 }
 

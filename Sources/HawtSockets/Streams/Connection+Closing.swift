@@ -32,6 +32,9 @@ extension Connection {
 
   /// Writes what is pending, tells the peer, and closes. Nothing more is read or accepted for writing. On the queue.
   ///
+  /// Writing takes as long as the peer takes to read: one that never does holds the connection until `cancel()`, which a
+  /// timer may call.
+  ///
   /// - Parameter lingering: how long the peer may take to finish too, what it sends meanwhile being discarded. Closing
   ///   while unread bytes arrive makes the kernel reset the connection, and the peer may then lose what was written.
   public func closeAfterWriting(lingering: Duration = .seconds(2)) {
