@@ -23,23 +23,6 @@ import Testing
     #expect(hasFailed, "\(broken) was not caught by \(broken.rule):\n\(outcome.text)")
   }
 
-  /// What the flaw has nothing to do with: of the rules about bare backends, and of the families those on merging, which
-  /// take little time.
-  @Test(arguments: BrokenSubject.all) func isCaughtByNoOther(_ broken: BrokenSubject) throws {
-    let others = Catalogue.rules(matching: "B*,C*").filter { rule in
-      rule.id != broken.rule && !broken.related.contains(rule.id)
-        && (rule.family == "B" || !broken.families.contains(rule.family))
-    }
-    guard !others.isEmpty else { return }
-    let run = try CommandRun.of(
-      "hawt-conformance-broken",
-      [
-        "--backend", broken.subject.name, "--rule", others.map(\.id).joined(separator: ","), "--patience", "20",
-        "--scale", "0.05",
-      ])
-    #expect(run.code == 0, "\(broken) is caught by what has nothing to do with it:\n\(run.text)")
-  }
-
   @Test func theSameWithoutAFlawKeepsEveryRuleThatTheyBreak() throws {
     let outcome = try Self.verify(.control, patience: 60)
     #expect(outcome.code == 0, "\(outcome.text)")

@@ -46,7 +46,9 @@ import Testing
       KnownDifference.row(state.name, is: .refused(99), because: "it is not so")
     }
     let failures = await verify(rule, on: Subject.builtIn[0].declaring(Array(wrong))).failures
-    #expect(failures.count == wrong.count * 3)
+    for state in DescriptorState.all.prefix(20) {
+      #expect(failures.count { $0.contains("\(state.name), asked for ") } == 3, "\(state): \(failures)")
+    }
   }
 
   @Test func theTableIsThereForPrograms() throws {
