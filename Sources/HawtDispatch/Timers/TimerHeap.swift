@@ -43,7 +43,8 @@ struct TimerHeap {
     earliest = nil
   }
 
-  /// Hands every timer that is due at `now`, which may be a moment ago, to its queue, each queue's in order. Those with leeway too: the worker is awake.
+  /// Hands every timer that is due at `now`, which may be a moment ago, to its queue, each queue's in order. Those with
+  /// leeway too: the worker is awake.
   mutating func expire(_ now: Nanoseconds, on worker: Worker) {
     while let (key, group) = groups.first, key.time <= now {
       lastExpired = now

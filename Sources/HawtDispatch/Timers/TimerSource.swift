@@ -19,9 +19,11 @@ public final class TimerSource: Sendable {
     if !core.dispatcher.isForked { core.cancel() }
   }
 
-  /// Sets what each delivery runs, on the target queue. No effect after `cancel()`.
+  /// Sets what each delivery runs, on the target queue. Beats that fell due without a handler are delivered to it as one. No
+  /// effect after `cancel()`.
   public func setEventHandler(_ handler: @escaping @Sendable (TimerEvent) throws -> Void) {
     core.set(core.eventHandler, TimerHandlerBox(handler))
+    core.handlerWasSet()
   }
   /// Sets what runs once after `cancel()`, on the target queue, after the last event handler. No effect after
   /// `cancel()`.

@@ -113,8 +113,13 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
     return next
   }
 
+  /// A handler was set: the beats that fell due before there was one are delivered now.
+  func handlerWasSet() {
+    if lock.withLock({ beats > 0 }) { signal(WorkerRef(of: dispatcher)) }
+  }
+
   override func deliver(on worker: Worker) {
-    // Beats wait for a handler as they wait for a resume.
+    // Beats wait for a handler as they wait for a resume; setting it signals them.
     guard let box = eventHandler.current as? TimerHandlerBox else { return }
     let count = lock.withLock {
       defer { beats = 0 }

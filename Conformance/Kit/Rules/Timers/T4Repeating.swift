@@ -15,6 +15,7 @@ extension Rule {
       Check("phase is kept when beats are late", lateBeatsKeepPhase),
       Check("beats that are missed come as one, which says how many", missedBeats),
       Check("beats that fall due while suspended come as one on resume", suspendedBeats),
+      Check("a beat that falls due before there is a handler is kept for it", beatBeforeTheHandler),
       Check("a single beat is single", singleBeat),
       Check("a change takes effect at once, earlier and later", changesTakeEffect),
       Check("a change from within the handler", changeInTheHandler),
@@ -185,4 +186,23 @@ private func singleBeat(_ context: CheckContext) throws {
     source.cancel()
     context.record("single beats", 3)
   }
+}
+
+/// No other beat follows a single one, so setting the handler must bring it.
+private func beatBeforeTheHandler(_ context: CheckContext) throws {
+  let dispatcher = try context.makeDispatcher(workers: 1)
+  let queue = dispatcher.makeSerialQueue(label: "late handler")
+  let source = dispatcher.makeTimerSource(target: queue)
+  try source.activate()
+  source.schedule(after: .zero)
+  // A timer of the same queue that is due later: the beat has been there.
+  let passed = context.latch()
+  queue.asyncAfter(.milliseconds(1)) { passed.signal() }
+  try passed.wait(for: "a timer behind the beat")
+  let beats = context.recorder(of: Int.self)
+  source.setEventHandler { beats.append($0.beats) }
+  let seen = try beats.wait(forCount: 1, of: "the beat that fell due before its handler was set")
+  context.expect(seen == [1], "one beat without a handler came as \(seen)")
+  source.cancel()
+  context.record("beats before a handler")
 }
