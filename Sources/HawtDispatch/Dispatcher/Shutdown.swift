@@ -188,6 +188,8 @@ final class Shutdown: @unchecked Sendable {
   private func discard(_ dispatcher: DispatcherCore) -> Int {
     var tasks = 0
     while true {
+      // First, as a source that this takes out of its poller may hand over its cancel handler.
+      for worker in dispatcher.workers { worker.drainIfStopped() }
       var discarded = Discarded()
       for worker in dispatcher.workers { worker.discardRing(into: &discarded) }
       for global in dispatcher.globals { global.discardAll(into: &discarded) }
@@ -198,7 +200,6 @@ final class Shutdown: @unchecked Sendable {
         (queue as? SerialCore)?.takeAll(into: &discarded)
       }
       tasks += discarded.letGo()
-      for worker in dispatcher.workers { worker.drainIfStopped() }
       // What goes may leave something behind in turn: the joint handler of a descriptor's last source, say.
       if discarded.isEmpty { return tasks }
     }

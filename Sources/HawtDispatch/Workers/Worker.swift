@@ -215,7 +215,6 @@ final class Worker: @unchecked Sendable {
   func thread(joinedBy deadline: Nanoseconds?) -> Bool {
     guard let (thread, ended) = running else { return true }
     running = nil
-    // Only user code may hold a thread up; one that is merely short of processor time is waited for.
     if let deadline, !ended.wait(until: deadline) {
       // Only user code may hold a thread up; one that is merely short of processor time is waited for.
       guard !isInUserCode else {
