@@ -33,6 +33,16 @@ final class Stage {
     return keep(Descriptor(number))
   }
 
+  /// An empty directory of this row's own, where the system keeps what is temporary; whoever asks for it empties it.
+  func temporaryDirectory() throws -> String {
+    let parent = getenv("TMPDIR").map { String(cString: $0) } ?? P_tmpdir
+    var template = Array("\(parent)/hawt-conformance-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw CheckFailure("no directory in \(parent): errno \(errno)") }
+    let directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    atEnd { rmdir(directory) }
+    return directory
+  }
+
   /// Has `cleanup` run when the stage goes, after its descriptors were closed.
   func atEnd(_ cleanup: @escaping () -> Void) { cleanups.append(cleanup) }
 

@@ -108,10 +108,7 @@ extension Stage {
 
   fileprivate func inotify(hasNews: Bool) throws -> Descriptor {
     let watcher = try keep(inotify_init1(CInt(O_NONBLOCK) | CInt(O_CLOEXEC)), "inotify descriptor")
-    var template = Array("/tmp/hawt-conformance-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw CheckFailure("no directory to watch: errno \(errno)") }
-    let directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    atEnd { rmdir(directory) }
+    let directory = try temporaryDirectory()
     try granted(inotify_add_watch(watcher.number, directory, UInt32(IN_CREATE)), "watch of a directory")
     if hasNews {
       close(open(directory + "/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0o600))

@@ -126,14 +126,8 @@ extension DescriptorState {
 extension Stage {
   /// The ends of a fresh FIFO, in the given order; its name is gone when this returns.
   fileprivate func fifo(_ modes: CInt...) throws -> [Descriptor] {
-    var template = Array("/tmp/hawt-conformance-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw CheckFailure("no directory for a FIFO: errno \(errno)") }
-    let directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    let path = directory + "/fifo"
-    defer {
-      unlink(path)
-      rmdir(directory)
-    }
+    let path = try temporaryDirectory() + "/fifo"
+    defer { unlink(path) }
     try granted(mkfifo(path, 0o600), "FIFO")
     return try modes.map { try keep(open(path, $0 | O_NONBLOCK | O_CLOEXEC), "end of a FIFO") }
   }
