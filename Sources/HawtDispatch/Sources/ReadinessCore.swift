@@ -20,7 +20,8 @@ final class ErrorHandlerBox: HandlerBox, @unchecked Sendable {
 /// level says so again (rules S1, M6).
 final class ReadinessCore: SourceBase, @unchecked Sendable {
   // Sound as Sendable: constants and atomics; `registration` and the link belong to the lease of the worker that has
-  // the registration, `activationError` to the pass that completes the activation.
+  // the registration, `activationError` to the pass that completes the activation, `refusal` to that lease or a pass, and
+  // then to whoever finishes the source.
 
   let descriptor: CInt
   let interest: Interest
@@ -39,7 +40,10 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
   private static let activationDone: UInt = 1
   /// 0, done, or the `Waiter` of the thread in `activate`.
   private let activation = Atomic<UInt>(0)
-  private var activationError: SourceError?
+  private var activationError: BackendError?
+  /// What the system refused when no `activate()` was there to throw it: told right before the cancel handler, so that it
+  /// is owed like that (rule L4). Written before the source can finish.
+  private var refusal: BackendError?
   /// Called once the cancel handler has run, for joint handlers.
   let afterCancel = AfterCancel()
 
@@ -71,7 +75,7 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
     guard try activateOnce() else { return }
     requestReconcile(WorkerRef(of: dispatcher))
     awaitActivation()
-    if let error = activationError { throw error }
+    if let error = activationError { throw .registration(error) }
   }
 
   /// Waits for the pass that tries the registration, if another thread has to do it.
@@ -85,7 +89,7 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
     if waits { waiter.wait() }
   }
 
-  private func completeActivation(_ error: SourceError?) {
+  private func completeActivation(_ error: BackendError?) {
     guard activation.load(ordering: .relaxed) != ReadinessCore.activationDone else { return }
     activationError = error
     // Releases the error. The waiter is alive until it is signalled: its thread waits in `awaitActivation`.
@@ -121,9 +125,9 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
       registration = try Registration.add(self, on: poller, reusing: registration)
     } catch {
       let isFirst = activation.load(ordering: .relaxed) != ReadinessCore.activationDone
-      transform { $0.word | SourceState.cancelled }
-      if !isFirst { tell(.registration(error)) }
-      return completeActivation(.registration(error))
+      let (was, _) = transform { $0.word | SourceState.cancelled }
+      if !isFirst, !was.has(SourceState.cancelled) { refusal = error }
+      return completeActivation(error)
     }
     transform { $0.word | SourceState.registered }
     registeredOn.store(worker.index, ordering: .sequentiallyConsistent)
@@ -207,35 +211,36 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
   func fail(_ error: BackendError) {
     let (_, first) = transform { $0.has(SourceState.cancelled) ? nil : $0.word | SourceState.cancelled }
     guard first else { return }
-    tell(.registration(error))
+    refusal = error
     requestReconcile(WorkerRef(of: dispatcher))
   }
 
-  /// Tells the source's error handler, on its target, or else the dispatcher's.
-  private func tell(_ error: SourceError) {
-    let box = errorHandler.current as? ErrorHandlerBox
-    let dispatcher = dispatcher
-    let job = Job {
-      if let box {
+  override func runCancelHandler(on worker: Worker) {
+    tellRefusal { error in
+      if let box = errorHandler.current as? ErrorHandlerBox {
         box.run(error)
       } else {
-        dispatcher.report(error, .sourceError, on: Worker.current?.currentQueue)
+        dispatcher.report(error, .sourceError, on: worker.currentQueue)
       }
     }
-    target.push(Entry(job), worker: WorkerRef(of: dispatcher))
-  }
-
-  override func runCancelHandler(on worker: Worker) {
     super.runCancelHandler(on: worker)
     afterCancel.happened()
   }
 
+  private func tellRefusal(_ tell: (SourceError) -> Void) {
+    guard let error = refusal else { return }
+    refusal = nil
+    tell(.registration(error))
+  }
+
   override func letGoOfEventHandlers() {
     super.letGoOfEventHandlers()
-    errorHandler.clear()
+    if refusal == nil { errorHandler.clear() }
   }
 
   override func releaseExtras() {
+    // Never to be finished, as nobody can start the dispatcher again.
+    tellRefusal { dispatcher.report($0, .sourceError, on: nil) }
     errorHandler.clear()
     afterCancel.happened()
   }

@@ -76,8 +76,8 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
     core.set(core.cancelHandler, CancelHandlerBox(handler))
   }
   /// Sets what is told, on the target queue, of a registration that the system refuses after `activate()` has
-  /// returned (after a migration, say); the source is then cancelled (rule S6). Without one, the dispatcher's error
-  /// handler is told.
+  /// returned (after a migration, say); the source is cancelled then, and its cancel handler follows (rule S6). Without
+  /// one, the dispatcher's error handler is told.
   public func setErrorHandler(_ handler: @escaping @Sendable (SourceError) -> Void) {
     core.set(core.errorHandler, ErrorHandlerBox(handler))
   }

@@ -113,6 +113,38 @@ func limitOfTheSystem(_ context: CheckContext) throws {
   context.record("refusals at a limit", 2)
 }
 
+/// A refusal that waits behind a suspension is owed over a restart, like the cancel handler that follows it, and is
+/// nobody's task that a shutdown could discard.
+func refusalIsOwed(_ context: CheckContext) throws {
+  for hasHandler in [true, false] {
+    let told = context.recorder(of: String.self)
+    let bench = try context.bench { $0.errorHandler = { told.append("dispatcher's: \($0.kind) on \($0.queueLabel)") } }
+    let threads = bench.dispatcher.threadQueues
+    let queue = try bench.dispatcher.makeSerialQueue(label: "moves", target: threads[0])
+    let bad = try bench.highEnd()
+    let source = bench.source(bad, on: queue) { _ in context.noteClosedTold() }
+    if hasHandler { source.setErrorHandler { _ in told.append("source's") } }
+    source.setCancelHandler { told.append("cancel handler") }
+    try source.activate()
+    queue.suspend()
+    bad.close()
+    try queue.setTarget(threads[1])
+    try context.eventually("the source is refused", within: .seconds(10)) { source.isCancelled }
+    try context.settle(bench.dispatcher)
+    let report = bench.dispatcher.shutdownAndWait(deadline: .milliseconds(50))
+    context.expect(report.discardedTasks == 0, "no task was held, \(report.discardedTasks) are reported as discarded")
+    try bench.dispatcher.restart()
+    for thread in threads { try context.drain(thread) }
+    context.expect(told.count == 0, "beside a suspended queue there was told: \(told.all)")
+    queue.resume()
+    try told.wait(forCount: 2, of: "the refusal and the cancel handler after a restart (\(told.all))")
+    try context.drain(queue)
+    let first = hasHandler ? "source's" : "dispatcher's: sourceError on moves"
+    context.expect(told.all == [first, "cancel handler"], "after a restart there was told: \(told.all)")
+    context.record("refusals owed over a restart")
+  }
+}
+
 extension CheckContext {
   /// Only a backend that declares it may tell of a closed descriptor, until the migration takes it away from there.
   fileprivate func noteClosedTold() {

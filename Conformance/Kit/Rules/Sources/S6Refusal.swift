@@ -17,6 +17,7 @@ extension Rule {
       Check("a refusal in a handler or task is thrown there", refusalWithinATask),
       Check("a refusal after a migration is told to the error handler", refusalAfterMigration),
       Check("without an error handler the dispatcher's is told", refusalWithoutHandler),
+      Check("a refusal that a shutdown finds untold is told after the restart", refusalIsOwed),
       Check("a limit of the system, met at activation and at a migration", limitOfTheSystem),
       Check("a cancelled source refuses activation", activationAfterCancel),
       Check("an error thrown by a handler is reported, and the source goes on", handlersThatThrow),
