@@ -15,6 +15,16 @@ public struct Configuration: Sendable {
   public var queueBudget: Duration
   /// How many tasks a worker runs at most before it looks at the clock (rule Q4).
   public var tasksBetweenClockChecks: Int
+  /// How often a worker with work at hand looks at its poller and its timers (rule Q4); more than zero. Less time between
+  /// looks serves IO sooner beside saturated queues, and costs a system call each.
+  public var pollInterval: Duration
+  /// How long a worker may be in user code before an idle one serves its poller (rule Q13); from 100 µs to a minute.
+  public var stuckAfter: Duration
+  /// How many serial queues a chain of targets may have (rule Q8), 1 to 1,024. Each level that is run nested takes some
+  /// stack.
+  public var maximumTargetDepth: Int
+  /// How saturated workers share their time between the priorities (rule Q9).
+  public var priorityWeights: PriorityWeights
   /// How long a worker without work looks for some before it sleeps, at most a second; nil: not at all.
   public var idleSpin: Duration?
   /// Told, on the worker, of errors that tasks and handlers throw (rule Q10); nil: printed to standard error.
@@ -27,7 +37,9 @@ public struct Configuration: Sendable {
   /// Every value may be left out; they are checked when a dispatcher is made.
   public init(
     name: String = "hawt", workers: Int? = nil, backend: Backend? = nil, bindsWorkersToCPUs: Bool = false,
-    queueBudget: Duration = .microseconds(250), tasksBetweenClockChecks: Int = 16, idleSpin: Duration? = nil,
+    queueBudget: Duration = .microseconds(250), tasksBetweenClockChecks: Int = 16,
+    pollInterval: Duration = .milliseconds(1), stuckAfter: Duration = .milliseconds(1), maximumTargetDepth: Int = 64,
+    priorityWeights: PriorityWeights = PriorityWeights(), idleSpin: Duration? = nil,
     errorHandler: (@Sendable (TaskFailure) -> Void)? = nil,
     onWorkerStart: (@Sendable (_ worker: Int) -> Void)? = nil,
     onWorkerStop: (@Sendable (_ worker: Int) -> Void)? = nil
@@ -38,10 +50,31 @@ public struct Configuration: Sendable {
     self.bindsWorkersToCPUs = bindsWorkersToCPUs
     self.queueBudget = queueBudget
     self.tasksBetweenClockChecks = tasksBetweenClockChecks
+    self.pollInterval = pollInterval
+    self.stuckAfter = stuckAfter
+    self.maximumTargetDepth = maximumTargetDepth
+    self.priorityWeights = priorityWeights
     self.idleSpin = idleSpin
     self.errorHandler = errorHandler
     self.onWorkerStart = onWorkerStart
     self.onWorkerStop = onWorkerStop
+  }
+}
+
+/// What each priority gets of workers that are saturated, in relation to the others (rule Q9).
+public struct PriorityWeights: Sendable, Hashable {
+  /// Of `Priority.high`; 1 to 1,000, like the others.
+  public var high: Int
+  /// Of `Priority.default`.
+  public var `default`: Int
+  /// Of `Priority.low`.
+  public var low: Int
+
+  /// Each may be left out. They are checked when a dispatcher is made.
+  public init(high: Int = 8, `default`: Int = 4, low: Int = 1) {
+    self.high = high
+    self.default = `default`
+    self.low = low
   }
 }
 

@@ -42,14 +42,15 @@ final class DispatcherCore: @unchecked Sendable {
     globals = seed.makeGlobals()
     let policy = WakePolicy(workers: settings.workers)
     wakePolicy = policy
-    let (all, complete, allShares, forkWord) = (globals, settings, PriorityShares(), forkGuard.word)
+    let allShares = PriorityShares(settings.priorityWeights)
     shares = allShares
+    let (all, complete, forkWord) = (globals, settings, forkGuard.word)
     retired = threads.map {
       Worker(
         thread: $0, globals: all, wakePolicy: policy, shares: allShares, settings: complete, forkWord: forkWord)
     }
     workers = WorkerTable(retired)
-    topology = Topology(workers: settings.workers)
+    topology = Topology(workers: settings.workers, maximumDepth: settings.maximumTargetDepth)
     for queue in roots { queue.adopt(self) }
     for worker in retired { worker.adopt(self) }
     topology.adopt(self)

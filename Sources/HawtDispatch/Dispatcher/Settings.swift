@@ -9,6 +9,10 @@ struct Settings: Sendable {
   let bindsWorkersToCPUs: Bool
   let queueBudget: Nanoseconds
   let tasksBetweenClockChecks: Int
+  let pollInterval: Nanoseconds
+  let stuckAfter: Nanoseconds
+  let maximumTargetDepth: Int
+  let priorityWeights: PriorityWeights
   let idleSpin: Nanoseconds
   let errorHandler: @Sendable (TaskFailure) -> Void
   let onWorkerStart: (@Sendable (Int) -> Void)?
@@ -26,15 +30,20 @@ struct Settings: Sendable {
     let named = try Settings.backend(environment)
     backend = configuration.backend ?? named ?? .default
     bindsWorkersToCPUs = configuration.bindsWorkersToCPUs
-    guard configuration.queueBudget > .zero else {
-      throw .invalidConfiguration("queueBudget is \(configuration.queueBudget); it must be more than zero")
+    queueBudget = try Settings.positive(configuration.queueBudget, "queueBudget")
+    tasksBetweenClockChecks = try Settings.count(
+      configuration.tasksBetweenClockChecks, "tasksBetweenClockChecks", atMost: 1_000_000)
+    pollInterval = try Settings.positive(configuration.pollInterval, "pollInterval")
+    guard configuration.stuckAfter >= .microseconds(100), configuration.stuckAfter <= .seconds(60) else {
+      throw .invalidConfiguration("stuckAfter is \(configuration.stuckAfter); it must be from 100 µs to 60 s")
     }
-    queueBudget = configuration.queueBudget.clampedNanoseconds
-    guard (1...1_000_000).contains(configuration.tasksBetweenClockChecks) else {
-      throw .invalidConfiguration(
-        "tasksBetweenClockChecks is \(configuration.tasksBetweenClockChecks); it must be from 1 to 1,000,000")
-    }
-    tasksBetweenClockChecks = configuration.tasksBetweenClockChecks
+    stuckAfter = configuration.stuckAfter.clampedNanoseconds
+    maximumTargetDepth = try Settings.count(configuration.maximumTargetDepth, "maximumTargetDepth", atMost: 1024)
+    let weights = configuration.priorityWeights
+    priorityWeights = PriorityWeights(
+      high: try Settings.count(weights.high, "priorityWeights.high", atMost: 1000),
+      default: try Settings.count(weights.default, "priorityWeights.default", atMost: 1000),
+      low: try Settings.count(weights.low, "priorityWeights.low", atMost: 1000))
     let askedSpin = try Settings.number("HAWTDISPATCH_IDLE_SPIN_US", environment)
     let spin: Duration? = configuration.idleSpin ?? askedSpin.map { .microseconds($0) }
     guard spin.map({ $0 >= .zero && $0 <= .seconds(1) }) ?? true else {
@@ -44,6 +53,18 @@ struct Settings: Sendable {
     errorHandler = configuration.errorHandler ?? Settings.printToStandardError
     onWorkerStart = configuration.onWorkerStart
     onWorkerStop = configuration.onWorkerStop
+  }
+
+  private static func positive(_ duration: Duration, _ name: String) throws(DispatcherError) -> Nanoseconds {
+    guard duration > .zero else { throw .invalidConfiguration("\(name) is \(duration); it must be more than zero") }
+    return duration.clampedNanoseconds
+  }
+
+  private static func count(_ value: Int, _ name: String, atMost limit: Int) throws(DispatcherError) -> Int {
+    guard (1...limit).contains(value) else {
+      throw .invalidConfiguration("\(name) is \(value); it must be from 1 to \(limit)")
+    }
+    return value
   }
 
   private static func number(

@@ -7,8 +7,7 @@ internal import Synchronization
 /// nothing, and whatever is reached through them is *pinned* first, until the lock has been released (see `Pins`).
 final class Topology: @unchecked Sendable {
   // Sound as Sendable: all of it is guarded by `lock`.
-  static let maximumDepth = 64
-
+  private let maximumDepth: Int
   let lock = Lock()
   private let owner = OwnerReference()
   private var dispatcher: DispatcherCore { owner.value }
@@ -22,7 +21,8 @@ final class Topology: @unchecked Sendable {
 
   func adopt(_ dispatcher: DispatcherCore) { owner.set(dispatcher) }
 
-  init(workers: Int) {
+  init(workers: Int, maximumDepth: Int) {
+    self.maximumDepth = maximumDepth
     firstChildren = Array(repeating: nil, count: workers + Priority.allCases.count)
     sourcesAtHome = Array(repeating: 0, count: workers)
   }
@@ -48,8 +48,8 @@ final class Topology: @unchecked Sendable {
   /// Adds a queue that nobody knows yet below its target. Throws if the chain would be too deep.
   func link(_ queue: SerialCore, below target: QueueCore) throws(DispatcherError) {
     try withLock { () throws(DispatcherError) in
-      guard depth(of: target) < Topology.maximumDepth else {
-        throw .targetTooDeep(queue: queue.label, target: target.label)
+      guard depth(of: target) < maximumDepth else {
+        throw .targetTooDeep(queue: queue.label, target: target.label, limit: maximumDepth)
       }
       insert(queue, below: target)
       // A shutdown closes the queues that are linked after its phase was entered, under this lock.
@@ -173,8 +173,8 @@ final class Topology: @unchecked Sendable {
       at = serial.target.current
       depth += 1
     }
-    guard depth + height(of: queue) <= Topology.maximumDepth else {
-      throw .targetTooDeep(queue: queue.label, target: target.label)
+    guard depth + height(of: queue) <= maximumDepth else {
+      throw .targetTooDeep(queue: queue.label, target: target.label, limit: maximumDepth)
     }
   }
 

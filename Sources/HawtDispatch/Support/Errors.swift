@@ -10,8 +10,8 @@ public enum DispatcherError: Error, Sendable, Hashable, CustomStringConvertible 
   case backend(BackendError)
   /// The retarget would make a queue its own target (rule Q8).
   case targetCycle(queue: String, target: String)
-  /// The retarget would make a chain of targets deeper than 64 (rule Q8).
-  case targetTooDeep(queue: String, target: String)
+  /// The chain of targets would be deeper than `Configuration.maximumTargetDepth` allows (rule Q8).
+  case targetTooDeep(queue: String, target: String, limit: Int)
   /// The target belongs to another dispatcher (rule M8).
   case foreignDispatcher(queue: String, target: String)
   /// The dispatcher is shutting down or stopped (rules M8, L3).
@@ -36,8 +36,9 @@ public enum DispatcherError: Error, Sendable, Hashable, CustomStringConvertible 
       "the poller could not be made: \(error)"
     case .targetCycle(let queue, let target):
       "queue '\(queue)' cannot target '\(target)', which already leads to it: choose a target outside its own tree"
-    case .targetTooDeep(let queue, let target):
-      "queue '\(queue)' cannot target '\(target)': the chain of targets would be deeper than 64"
+    case .targetTooDeep(let queue, let target, let limit):
+      "queue '\(queue)' cannot target '\(target)': the chain of targets would be deeper than \(limit) (maximumTargetDepth): "
+        + "choose a target nearer to its root"
     case .foreignDispatcher(let queue, let target):
       "queue '\(queue)' cannot target '\(target)', which belongs to another dispatcher: choose one of its own"
     case .stopped(let name):

@@ -1,17 +1,26 @@
 internal import Synchronization
 
-/// How much of the workers' time each priority has had, so that saturated workers share it about 8 : 4 : 1 (rule Q9).
+/// How much of the workers' time each priority has had, so that saturated workers share it as `PriorityWeights`
+/// says (rule Q9).
 ///
 /// Weighted nanoseconds of processor time, counted while more than one priority has work; not of time as it passes, as what
 /// the system gives to other processes is nobody's share. Over all workers, as one may have only some of the priorities at
 /// hand: the others make up for it. A priority that had no work has no claim to what it did not use, but for a short
 /// burst. Relaxed operations: these are numbers, and order nothing.
 final class PriorityShares: Sendable {
-  /// How far a priority may be behind, in weighted nanoseconds.
-  private static let credit: UInt64 = 20_000_000
   private let high = Atomic<UInt64>(0)
   private let normal = Atomic<UInt64>(0)
   private let low = Atomic<UInt64>(0)
+  /// What a nanosecond costs each priority, in 1/256 of what it costs the one that has the greatest weight.
+  private let costs: (high: UInt64, normal: UInt64, low: UInt64)
+  /// How far a priority may be behind, in weighted nanoseconds: what ten turns of the lightest come to.
+  private let credit: UInt64
+
+  init(_ weights: PriorityWeights) {
+    let greatest = max(weights.high, weights.default, weights.low) * 256
+    costs = (UInt64(greatest / weights.high), UInt64(greatest / weights.default), UInt64(greatest / weights.low))
+    credit = 2_500_000 * max(costs.high, costs.normal, costs.low) >> 8
+  }
 
   /// Of the priorities that have work, the one that has had the least of its share; nil if none has work.
   ///
@@ -37,17 +46,16 @@ final class PriorityShares: Sendable {
 
   /// A priority has had some time.
   func charge(_ level: Int, _ elapsed: Nanoseconds) {
-    // The weights 8 : 4 : 1, as what a nanosecond costs.
     switch level {
-    case 0: raiseOthers(to: high.wrappingAdd(elapsed, ordering: .relaxed).newValue)
-    case 1: raiseOthers(to: normal.wrappingAdd(elapsed &* 2, ordering: .relaxed).newValue)
-    default: raiseOthers(to: low.wrappingAdd(elapsed &* 8, ordering: .relaxed).newValue)
+    case 0: raiseOthers(to: high.wrappingAdd((elapsed &* costs.high) >> 8, ordering: .relaxed).newValue)
+    case 1: raiseOthers(to: normal.wrappingAdd((elapsed &* costs.normal) >> 8, ordering: .relaxed).newValue)
+    default: raiseOthers(to: low.wrappingAdd((elapsed &* costs.low) >> 8, ordering: .relaxed).newValue)
     }
   }
 
   private func raiseOthers(to use: UInt64) {
-    guard use > PriorityShares.credit else { return }
-    let floor = use - PriorityShares.credit
+    guard use > credit else { return }
+    let floor = use - credit
     if high.load(ordering: .relaxed) < floor { high.store(floor, ordering: .relaxed) }
     if normal.load(ordering: .relaxed) < floor { normal.store(floor, ordering: .relaxed) }
     if low.load(ordering: .relaxed) < floor { low.store(floor, ordering: .relaxed) }

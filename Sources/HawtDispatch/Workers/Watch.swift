@@ -36,7 +36,7 @@ final class Watch: @unchecked Sendable {
       let (mine, now) = watcher.compareExchange(
         expected: seen, desired: chosen ?? Watch.unarmed, ordering: .sequentiallyConsistent)
       if mine, let chosen {
-        dispatcher.workers[chosen].poller?.armAlarm(afterNanoseconds: Worker.watchInterval)
+        dispatcher.workers[chosen].poller?.armAlarm(afterNanoseconds: worker.watchInterval)
         return
       }
       // A worker may have gone to sleep since, relying on the watcher that it saw: look again.
@@ -67,7 +67,7 @@ final class Watch: @unchecked Sendable {
       let (mine, now) = watcher.compareExchange(
         expected: seen, desired: worker.index, ordering: .sequentiallyConsistent)
       if mine {
-        worker.poller?.armAlarm(afterNanoseconds: Worker.watchInterval)
+        worker.poller?.armAlarm(afterNanoseconds: worker.watchInterval)
         return
       }
       // Whoever won may have chosen a worker that is in user code itself: look again.

@@ -5,13 +5,6 @@ internal import Synchronization
 
 /// One round of a worker.
 extension Worker {
-  /// How long a worker may be in user code before its peers serve its poller (rule Q13).
-  static let stuckAfter: Nanoseconds = 1_000_000
-  /// How often a worker with work at hand looks at its poller.
-  static let pollInterval: Nanoseconds = 1_000_000
-  /// How long an idle worker sleeps at most while another is in user code.
-  static let watchInterval: Nanoseconds = 2_000_000
-
   /// One round. The worker's thread.
   func turn() {
     lease.comeBack()
@@ -24,7 +17,7 @@ extension Worker {
     if findWork() {
       let now = monotonicNow()
       // With work at hand, a look at the poller now and then is enough (rule Q4); each one passes over what is pending.
-      if now &- local.pointee.lastPoll >= Worker.pollInterval {
+      if now &- local.pointee.lastPoll >= pollInterval {
         local.pointee.lastPoll = now
         poll(.now, by: self)
       }
@@ -212,7 +205,7 @@ extension Worker {
   /// Serves the pollers, timers and run queues of peers that are stuck in a task. Under the worker's own lease.
   private func checkPeers(_ now: Nanoseconds) {
     let workers = dispatcher.workers
-    guard workers.count > 1, now &- local.pointee.lastPeerCheck >= Worker.stuckAfter else { return }
+    guard workers.count > 1, now &- local.pointee.lastPeerCheck >= stuckAfter else { return }
     local.pointee.lastPeerCheck = now
     for peer in workers where peer !== self && peer.isStuck(now) { serve(peer) }
   }
@@ -220,7 +213,7 @@ extension Worker {
   /// Whether the worker has been in user code for long.
   func isStuck(_ now: Nanoseconds) -> Bool {
     let since = busySince.load(ordering: .relaxed)
-    return isInUserCode && now > since && now - since >= Worker.stuckAfter
+    return isInUserCode && now > since && now - since >= stuckAfter
   }
 
   private func serve(_ peer: Worker) {

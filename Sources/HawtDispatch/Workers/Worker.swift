@@ -93,6 +93,12 @@ final class Worker: @unchecked Sendable {
   let injections: (Injection, Injection, Injection)
   let queueBudget: Nanoseconds
   let tasksBetweenClockChecks: Int
+  /// How often a worker with work at hand looks at its poller.
+  let pollInterval: Nanoseconds
+  /// How long a worker may be in user code before its peers serve its poller (rule Q13).
+  let stuckAfter: Nanoseconds
+  /// How long an idle worker sleeps at most while another is in user code.
+  var watchInterval: Nanoseconds { stuckAfter &* 2 }
   let roots: (Unmanaged<QueueCore>, Unmanaged<QueueCore>, Unmanaged<QueueCore>)
 
   /// The thread and what tells that it has ended. Touched by who starts and stops the dispatcher, one at a time.
@@ -129,9 +135,11 @@ final class Worker: @unchecked Sendable {
     roots = (.passUnretained(globals[0]), .passUnretained(globals[1]), .passUnretained(globals[2]))
     queueBudget = settings.queueBudget
     tasksBetweenClockChecks = settings.tasksBetweenClockChecks
+    pollInterval = settings.pollInterval
+    stuckAfter = settings.stuckAfter
     index = thread.index
     local = .allocate(capacity: 1)
-    let frames = UnsafeMutablePointer<Unmanaged<QueueCore>>.allocate(capacity: Topology.maximumDepth * 4)
+    let frames = UnsafeMutablePointer<Unmanaged<QueueCore>>.allocate(capacity: settings.maximumTargetDepth * 4)
     local.initialize(to: Local(frames: frames))
     timers = (TimerHeap(), TimerHeap())
   }

@@ -22,6 +22,13 @@ func badConfigurations(_ context: CheckContext) throws {
     ("a negative budget", { $0.queueBudget = .seconds(-1) }),
     ("a clock check after every 0 tasks", { $0.tasksBetweenClockChecks = 0 }),
     ("a clock check after every -1 tasks", { $0.tasksBetweenClockChecks = -1 }),
+    ("a poll interval of zero", { $0.pollInterval = .zero }),
+    ("stuck after no time", { $0.stuckAfter = .zero }),
+    ("stuck after two minutes", { $0.stuckAfter = .seconds(120) }),
+    ("chains of no queue", { $0.maximumTargetDepth = 0 }),
+    ("chains of 1,025 queues", { $0.maximumTargetDepth = 1_025 }),
+    ("a weight of zero", { $0.priorityWeights.low = 0 }),
+    ("a weight of 1,001", { $0.priorityWeights.high = 1_001 }),
     ("a negative spin", { $0.idleSpin = .seconds(-1) }),
   ]
   for (name, change) in wrong {

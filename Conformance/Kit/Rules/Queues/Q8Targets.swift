@@ -7,6 +7,7 @@ extension Rule {
     whereToLook: ["the topology lock and its cycle check", QueueFiles.serial],
     checks: [
       Check("64 queues in a chain work, a 65th is refused", deepestChain),
+      Check("another depth, if the configuration says so", configuredDepth),
       Check("grafting a tree that would be too deep", graftTooDeep),
       Check("cycles of every length", cycles),
       Check("cycles made by several retargets at once", racingCycles),
@@ -53,15 +54,32 @@ private func deepestChain(_ context: CheckContext) throws {
     for queue in queues { queue.async { done.signal() } }
     try done.wait(for: "tasks in a chain of 64")
     let error = refusal { _ = try dispatcher.makeSerialQueue(label: "one more", target: queues[63]) }
-    guard case .targetTooDeep(let queue, let target)? = error else {
+    guard case .targetTooDeep(let queue, let target, let limit)? = error else {
       throw CheckFailure("a 65th queue in a chain was answered with \(error.map { "\($0)" } ?? "success")")
     }
-    context.expect(queue == "one more" && target == "link 63", "the refusal names '\(queue)' and '\(target)'")
+    context.expect(
+      queue == "one more" && target == "link 63" && limit == 64,
+      "the refusal names '\(queue)', '\(target)' and the limit \(limit)")
     // The deepest task sees all of them as its frames.
     try context.drain(inTask: queues[63]) {
       context.expect(queues.allSatisfy(\.isExecuting), "not all 64 enclosing queues are executing")
     }
     context.record("chains of 64")
+  }
+}
+
+private func configuredDepth(_ context: CheckContext) throws {
+  for depth in [1, 3, 200] {
+    let dispatcher = try context.makeDispatcher { $0.maximumTargetDepth = depth }
+    let queues = try makeChain(depth, "link", on: dispatcher)
+    try context.drain(inTask: queues[depth - 1]) {
+      context.expect(queues.allSatisfy(\.isExecuting), "not all \(depth) enclosing queues are executing")
+    }
+    let error = refusal { _ = try dispatcher.makeSerialQueue(target: queues[depth - 1]) }
+    guard case .targetTooDeep(_, _, depth)? = error else {
+      throw CheckFailure("one queue more than \(depth) was answered with \(error.map { "\($0)" } ?? "success")")
+    }
+    context.record("chains of \(depth)")
   }
 }
 

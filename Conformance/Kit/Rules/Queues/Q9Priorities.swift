@@ -11,6 +11,10 @@ extension Rule {
       Check("global queues themselves") { try shares($0, Saturation(.global)) },
       Check("nested queues run with their root's priority") { try shares($0, Saturation(.nested)) },
       Check("no boost from a submitter of high priority") { try shares($0, Saturation(.fedByHigh)) },
+      Check("other weights, if the configuration says so") {
+        try shares($0, Saturation(.serial), PriorityWeights(high: 1, default: 1, low: 1))
+        try shares($0, Saturation(.global), PriorityWeights(high: 1, default: 3, low: 12))
+      },
       Check("a retarget changes the share", retargetChangesShare),
     ])
 }
@@ -56,8 +60,13 @@ extension Hogs {
 
 /// Counts what each priority gets done while the workers are saturated: over a longer and longer while, as the machine
 /// may have been taken from one of them for some of it.
-private func shares(_ context: CheckContext, _ saturation: Saturation) throws {
-  let dispatcher = try context.makeDispatcher(workers: 2)
+private func shares(
+  _ context: CheckContext, _ saturation: Saturation, _ weights: PriorityWeights = PriorityWeights()
+) throws {
+  let dispatcher = try context.makeDispatcher(workers: 2) { $0.priorityWeights = weights }
+  let wanted = (
+    high: Double(weights.high) / Double(weights.default), low: Double(weights.default) / Double(weights.low)
+  )
   let hogs = Priority.allCases.map { _ in context.makeHogs() }
   let gates = try dispatcher.threadQueues.map { try context.hold($0) }
   for priority in Priority.allCases {
@@ -73,11 +82,13 @@ private func shares(_ context: CheckContext, _ saturation: Saturation) throws {
     let (high, normal, low) = (Double(counts[0]), Double(counts[1]), Double(counts[2]))
     last = "\(counts[0]) : \(counts[1]) : \(counts[2])"
     context.expect(counts.allSatisfy { $0 > 0 }, "a priority made no progress: \(last)")
-    if high / normal > 1.4 && high / normal < 2.9 && normal / low > 2.6 && normal / low < 6 {
+    let (first, second) = (high / normal / wanted.high, normal / low / wanted.low)
+    if first > 0.7 && first < 1.45 && second > 0.65 && second < 1.5 {
       return context.record("tasks shared as \(last)", counts.reduce(0, +))
     }
   }
-  context.fail("the priorities shared the workers \(last), instead of about 8 : 4 : 1")
+  context.fail(
+    "the priorities shared the workers \(last), instead of about \(weights.high) : \(weights.default) : \(weights.low)")
 }
 
 private func retargetChangesShare(_ context: CheckContext) throws {
