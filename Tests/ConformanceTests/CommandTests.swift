@@ -77,7 +77,7 @@ import Testing
   @Test func theListIsThereForPrograms() throws {
     let run = try CommandRun.of("hawt-conformance", ["--list", "--format", "json"])
     #expect(run.code == 0, "\(run)")
-    let document = try #require(try JSONSerialization.jsonObject(with: Data(run.text.utf8)) as? [String: Any])
+    let document = try #require(try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
     #expect(document["version"] as? Int == 1)
     let rules = try #require(document["rules"] as? [[String: Any]])
     #expect(rules.map { $0["id"] as? String } == Catalogue.rules.map(\.id))
@@ -109,7 +109,7 @@ import Testing
     ] {
       let run = try CommandRun.of(command, arguments + ["--backend", backends, "--patience", "1"])
       #expect(run.code == code, "\(run)")
-      let document = try #require(try JSONSerialization.jsonObject(with: Data(run.text.utf8)) as? [String: Any])
+      let document = try #require(try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
       #expect(document["seed"] as? Int == 9)
       #expect(document["conforms"] as? Bool == (code == 0))
       let finding = document["finding"] as? [String: Any]

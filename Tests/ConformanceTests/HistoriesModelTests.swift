@@ -28,7 +28,7 @@ import Testing
 @Suite(.serialized) struct HistoriesSpoiledTests {
   private static func logs(_ count: Int) throws -> [(name: String, events: [HistoryEvent])] {
     let stage = try HistoryStage(Subject.builtIn[0])
-    defer { stage.end() }
+    defer { stage.end {} }
     return (1...count).map { seed in
       let history = History(.lockstep, seed: UInt64(seed))
       return (history.name, HistoryPlayer(history, on: stage, patience: .seconds(30)).play().events)

@@ -54,8 +54,7 @@ import Testing
   @Test func theTableIsThereForPrograms() throws {
     let run = try CommandRun.of("hawt-conformance", ["--matrix", "--format", "json"])
     #expect(run.code == 0)
-    let json = try #require(run.text.firstIndex(of: "{"))
-    let document = try JSONSerialization.jsonObject(with: Data(run.text[json...].utf8)) as? [String: Any]
+    let document = try JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any]
     #expect(document?["conforms"] as? Bool == true)
     let cells = try #require(document?["cells"] as? [[String: Any]])
     #expect(cells.count == DescriptorState.all.count * 3 * Subject.builtIn.count)

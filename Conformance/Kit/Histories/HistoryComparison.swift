@@ -51,14 +51,25 @@ public struct HistoryFinding: Sendable, CustomStringConvertible {
   public let kind: Kind
   /// What was observed on which backend, and the rule that it breaks.
   public let reason: String
+  /// The rules that the model names, on whatever backend.
+  let rules: Set<String>
+  /// What was observed before the history was made shorter.
+  public internal(set) var firstReason: String
   /// The history, as short as it could be made.
   let history: History
 
-  init(kind: Kind, reason: String, history: History) {
+  init(kind: Kind, reason: String, rules: Set<String> = [], history: History) {
     self.kind = kind
     self.reason = reason
+    self.rules = rules
+    firstReason = reason
     self.history = history
     replay = "--replay \(history.name)"
+  }
+
+  /// Whether it may be the same fault: who contradicts whom, and a rule that is broken.
+  func isLike(_ other: HistoryFinding) -> Bool {
+    kind == other.kind && (rules == other.rules || !rules.isDisjoint(with: other.rules))
   }
 
   /// The history's name, as `--replay` takes it.
@@ -72,7 +83,8 @@ public struct HistoryFinding: Sendable, CustomStringConvertible {
   /// The history, what is wrong with it, and the command that plays it again.
   public var description: String {
     let steps = steps.map { "      \($0)" }.joined(separator: "\n")
-    return "\(reason)\n    the history:\n\(steps)\n    replay: \(replay)"
+    let before = firstReason == reason ? "" : "\n    before it was made shorter:\n    \(firstReason)"
+    return "\(reason)\(before)\n    the history:\n\(steps)\n    replay: \(replay)"
   }
 }
 
@@ -133,9 +145,11 @@ final class HistoryComparison {
   private let options: HistoryOptions
   private let trace: ((String) -> Void)?
   private var stages: [HistoryStage]
-  /// How many stages were let go of and have not ended.
+  /// How many stages were told to end and have not.
   private let abandoned = Shared(0)
   private var report: HistoryReport
+  /// The last history that was played.
+  private var last: History?
 
   init(_ subjects: [Subject], _ options: HistoryOptions, trace: ((String) -> Void)? = nil) throws {
     let names = subjects.map(\.name)
@@ -147,11 +161,18 @@ final class HistoryComparison {
   }
 
   func end() -> HistoryReport {
-    for stage in stages { stage.end() }
+    for stage in stages {
+      abandoned.with { $0 += 1 }
+      stage.end { [abandoned] in abandoned.with { $0 -= 1 } }
+    }
     stages = []
     // Those that a failed history has left have a deadline of their own; a process that ended before them would leave
-    // threads behind.
-    _ = abandoned.wait(atMost: .seconds(10)) { $0 == 0 }
+    // threads behind. A worker that a broken backend never wakes stays for ever.
+    let haveEnded = abandoned.wait(atMost: .seconds(10)) { $0 == 0 }
+    if !haveEnded, report.finding == nil, let last {
+      report.finding = HistoryFinding(
+        kind: .rejected, reason: "L3: a dispatcher that had played histories did not stop", history: last)
+    }
     return report
   }
 
@@ -161,12 +182,13 @@ final class HistoryComparison {
     let patience = options.patience
     guard var finding = try judge(history, patience: patience, counts: true) else { return nil }
     if shrinks {
-      let kept = finding.kind
+      let first = finding
       finding = try shortest(finding) { [self] in
         // What is lost once is lost soon: waiting long for it each time would make shrinking slow.
         let again = try judge($0, patience: min(patience, .milliseconds(500)), counts: false)
-        return again?.kind == kept ? again : nil
+        return again.flatMap { $0.isLike(first) ? $0 : nil }
       }
+      finding.firstReason = first.reason
     }
     finding.replay = Replay.line(
       history: finding.name, on: report.backends, command: options.command, patience: patience)
@@ -176,6 +198,7 @@ final class HistoryComparison {
 
   /// Plays it on every backend.
   func judge(_ history: History, patience: Duration, counts: Bool) throws -> HistoryFinding? {
+    last = history
     var performances: [HistoryPerformance] = []
     for index in stages.indices {
       let player = HistoryPlayer(history, on: stages[index], patience: patience)
@@ -208,8 +231,10 @@ final class HistoryComparison {
     // In lockstep a backend that alone is rejected has shown something that the other has not.
     let isAlike = history.pace == .racing || rejected == performances.count
     if rejected > 0 {
+      let rules = performances.compactMap { $0.rejection?.reason.prefix { $0 != ":" } }.map(String.init)
       return HistoryFinding(
-        kind: isAlike ? .rejected : .differs, reason: words.joined(separator: "\n    "), history: history)
+        kind: isAlike ? .rejected : .differs, reason: words.joined(separator: "\n    "), rules: Set(rules),
+        history: history)
     }
     guard history.pace == .lockstep else { return nil }
     for (subject, performance) in zip(subjects, performances).dropFirst() {

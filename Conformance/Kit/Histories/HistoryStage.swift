@@ -45,9 +45,10 @@ final class HistoryStage: @unchecked Sendable {
     return dispatcher.global().label == label ? .global : Int(label.dropFirst()).map { .serial($0) }
   }
 
-  func end() {
+  /// Stops the dispatcher; nobody waits for it.
+  func end(completion: @escaping @Sendable () -> Void) {
     helper.end()
-    dispatcher.shutdownAndWait()
+    dispatcher.shutdown { _ in completion() }
   }
 
   /// Lets go of a dispatcher that a failed history may have left in any state: nobody waits for it.

@@ -19,6 +19,16 @@ enum MissingCalls {
     return name.withCString { unsafeBitCast(symbol, to: Call.self)($0, closeOnExec) }
   }
 
+  /// `pipe2`: both ends close-on-exec from the start.
+  static func openPipe(_ ends: inout [CInt]) -> CInt {
+    typealias Call = @convention(c) (UnsafeMutablePointer<CInt>, CInt) -> CInt
+    guard let symbol = dlsym(nil, "pipe2") else { return unavailable() }
+    // Sound: the symbol is the C library's function of this type, and the array has room for two.
+    return ends.withUnsafeMutableBufferPointer {
+      unsafeBitCast(symbol, to: Call.self)($0.baseAddress!, O_CLOEXEC)
+    }
+  }
+
   private static func unavailable() -> CInt {
     errno = ENOSYS
     return -1

@@ -21,17 +21,18 @@ struct ChildOutcome: Sendable {
   }
 }
 
-/// Runs `executable` with variables added to the environment, and kills it when `bound` passes.
+/// Runs `executable` with its arguments and with variables added to the environment, and kills it when `bound` passes.
 ///
 /// `posix_spawn`, because a fork of a process with threads may do next to nothing.
-func spawn(_ executable: String, environment: [String: String], atMost bound: Duration) throws -> ChildOutcome {
+func spawn(
+  _ executable: String, _ words: [String] = [], environment: [String: String], atMost bound: Duration
+) throws -> ChildOutcome {
   var output: [CInt] = [-1, -1]
   var errors: [CInt] = [-1, -1]
-  guard pipe(&output) == 0, pipe(&errors) == 0 else {
+  // A writing end that leaked into another child, started at the same time, would keep this one's output from ending.
+  guard MissingCalls.openPipe(&output) == 0, MissingCalls.openPipe(&errors) == 0 else {
     throw CheckFailure("no pipe for a child process: errno \(errno)")
   }
-  // A writing end that leaked into another child would keep this one's output from ending.
-  for descriptor in output + errors { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
   var actions = posix_spawn_file_actions_t()
   posix_spawn_file_actions_init(&actions)
   defer { posix_spawn_file_actions_destroy(&actions) }
@@ -42,7 +43,7 @@ func spawn(_ executable: String, environment: [String: String], atMost bound: Du
   var variables: [UnsafeMutablePointer<CChar>?] = inheritedEnvironment(without: environment).map { strdup($0) }
   variables += environment.map { strdup("\($0.key)=\($0.value)") }
   variables.append(nil)
-  var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(executable), nil]
+  var arguments: [UnsafeMutablePointer<CChar>?] = ([executable] + words).map { strdup($0) } + [nil]
   defer { (variables + arguments).forEach { free($0) } }
 
   var child = pid_t()
