@@ -4,11 +4,13 @@ internal import Synchronization
 ///
 /// It lives while anybody refers to it, to one of its queues, or to one of its sources. When the last reference goes
 /// without a `shutdown`, it runs what it was given, stops and frees everything (rule L5).
+///
+/// Any thread may call its members; each takes constant time, unless it says otherwise.
 public final class Dispatcher: Sendable, CustomStringConvertible {
   let core: DispatcherCore
   private let user: UserReference
 
-  /// Starts the workers.
+  /// Starts the workers: a thread and a poller for each, O(workers). Does not wait for them to run.
   ///
   /// - Throws: `.invalidWorkerCount`, `.invalidConfiguration`, `.systemRefused`, `.backend`; nothing is left behind.
   public init(configuration: Configuration = .init()) throws(DispatcherError) {
@@ -36,7 +38,7 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
   }
   /// Which backend its pollers are.
   public var backendIdentity: BackendIdentity { core.settings.backend.identity }
-  /// The queue of each worker.
+  /// The queue of each worker, by its number. O(workers).
   public var threadQueues: [ThreadQueue] { core.threads.map { ThreadQueue($0) } }
   /// The concurrent queue of a priority.
   public func global(_ priority: Priority = .default) -> GlobalQueue {
@@ -47,7 +49,8 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
   public static var currentQueue: (any Queue)? { Worker.current?.currentQueue?.makeHandle() }
   /// The thread queue of the calling worker; nil on foreign threads.
   public static var currentThreadQueue: ThreadQueue? { Worker.current.map { ThreadQueue($0.thread) } }
-  /// The value for `key` of the nearest enclosing queue that has one, along the targets of the current queue.
+  /// The value for `key` of the nearest enclosing queue that has one, along the targets of the current queue; nil on
+  /// foreign threads. O(depth of the queue).
   public static func currentSpecific<Value: Sendable>(_ key: QueueKey<Value>) -> Value? {
     var queue = Worker.current?.currentQueue
     while let at = queue {
@@ -63,7 +66,7 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
     // Directly below a root no chain is too deep.
     do { return try core.makeSerialQueue(label, global, limit) } catch { fatalError("unreachable: \(error)") }
   }
-  /// A serial queue with a target.
+  /// A serial queue with a target. O(depth of the target).
   ///
   /// - Throws: `.foreignDispatcher`, `.targetTooDeep`.
   public func makeSerialQueue(
@@ -75,7 +78,8 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
     return try core.makeSerialQueue(label, below, limit)
   }
 
-  /// A source that tells `target` when `descriptor` can be read. Inactive: `activate()` it.
+  /// A source that tells `target` when `descriptor` can be read. Inactive: `activate()` it. It gets its home worker now
+  /// (rule M9); like for all sources, that is O(workers + depth of the target).
   ///
   /// - Precondition: `target` is a queue of this dispatcher (this holds for all sources).
   public func makeReadSource(
@@ -135,7 +139,7 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
   }
 
   /// Runs `handler` once on `queue` when every one of `sources` has run its cancel handler: the place to close a
-  /// descriptor that they share (rule S7). With none in the list, at once. It cancels nothing by itself.
+  /// descriptor that they share (rule S7). With none in the list, at once. It cancels nothing by itself. O(sources).
   public func whenCancelled(
     _ sources: [ReadinessSource], on queue: any Queue, _ handler: @escaping @Sendable () throws -> Void
   ) {
@@ -146,11 +150,12 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
     for source in sources { source.core.afterCancel.add { join.countDown() } }
   }
 
-  /// What each worker has done.
+  /// What each worker has done. O(workers).
   public var metrics: [WorkerMetrics] { core.workers.map { $0.metrics } }
 
   /// Stops the dispatcher: refuses new work from outside, drops timers, runs what was accepted, takes registrations
-  /// out, ends the threads (rule L3). Legal from anywhere; returns at once. A second call joins the first.
+  /// out, ends the threads (rule L3). Legal from anywhere; never waits for user code. A second call joins the first. Visits
+  /// every queue on the calling thread, and every source and timer on one of its own.
   ///
   /// - Parameters:
   ///   - deadline: how long to run what was accepted; what is left then is discarded and reported.
@@ -185,7 +190,7 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
       shutdown(deadline: deadline) { continuation.resume(returning: $0) }
     }
   }
-  /// Starts a stopped dispatcher again: queues, pinned ones and sources included, live on (rule L4).
+  /// Starts a stopped dispatcher again: queues, pinned ones and sources included, live on (rule L4). O(queues + sources).
   ///
   /// - Throws: `.running`, `.systemRefused`, `.backend`.
   public func restart() throws(DispatcherError) {

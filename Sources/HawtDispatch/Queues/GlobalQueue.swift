@@ -1,4 +1,6 @@
 /// A concurrent queue of one priority: its tasks run on any worker, many at once, in no promised order.
+///
+/// Any thread may call its members; each takes constant time, unless it says otherwise.
 public final class GlobalQueue: Queue {
   let core: GlobalCore
   private let user: UserReference

@@ -2,6 +2,8 @@
 ///
 /// A value of a queue type is a *reference* to a queue; several may stand for one queue, and `==` says whether
 /// two do. Conform no type of your own: a target that is none of this library's queues is refused.
+///
+/// Any thread may call its members; each takes constant time, unless it says otherwise.
 public protocol Queue: AnyObject, Sendable, CustomStringConvertible {
   /// The text given at creation. Thread names and errors carry it.
   var label: String { get }

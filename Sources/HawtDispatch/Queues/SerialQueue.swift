@@ -2,6 +2,8 @@
 ///
 /// Its target is a global queue (any worker may run it: the proactor style), a thread queue (pinned: the reactor
 /// style), or another serial queue (they share one order of execution).
+///
+/// Any thread may call its members; each takes constant time, unless it says otherwise.
 public final class SerialQueue: Queue {
   /// What a running retarget came to.
   public enum RetargetOutcome: Sendable, Hashable {
@@ -38,7 +40,7 @@ public final class SerialQueue: Queue {
   /// Where its work goes: a global, thread or serial queue. A snapshot.
   public var target: any Queue { core.target.current.makeHandle() }
 
-  /// The worker whose thread alone runs this queue, or nil if it is not pinned. A snapshot.
+  /// The worker whose thread alone runs this queue, or nil if it is not pinned. A snapshot; O(depth).
   public var pinnedWorker: Int? {
     _ = core.enter()
     return core.dispatcher.topology.pinnedWorker(of: core)
@@ -92,7 +94,8 @@ public final class SerialQueue: Queue {
   /// Gives the live queue another target, and with it everything nested in it: sources, timers, queues.
   ///
   /// Takes effect at the next task boundary: at most the task that is running finishes at the old target (rule M2).
-  /// Legal from anywhere, the queue's own task, while suspended, and again while one is under way (rules M3, M7).
+  /// Legal from anywhere, the queue's own task, while suspended, and again while one is under way (rules M3, M7). O(what
+  /// is nested in it: queues and sources); never waits for user code.
   ///
   /// - Parameters:
   ///   - target: a queue of the same dispatcher, not in this queue's own tree.

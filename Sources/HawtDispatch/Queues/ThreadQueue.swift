@@ -1,6 +1,8 @@
 /// The queue of one worker: its tasks run in order (rule Q1), on that worker's thread only (rule M1).
 ///
 /// A serial queue that targets it is *pinned* to that thread.
+///
+/// Any thread may call its members; each takes constant time, unless it says otherwise.
 public final class ThreadQueue: Queue {
   let core: ThreadCore
   private let user: UserReference

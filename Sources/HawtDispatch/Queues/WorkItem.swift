@@ -4,6 +4,8 @@ internal import Synchronization
 /// A task made once and posted as often as wanted, without allocating.
 ///
 /// It may be posted while it is still waiting or running; each post runs it once more.
+///
+/// Any thread may call its members; each takes constant time, unless it says otherwise.
 public final class WorkItem: Sendable {
   let core: WorkItemCore
   /// References to the core that are taken already, for entries to come. Whoever posts takes one here, where the worker

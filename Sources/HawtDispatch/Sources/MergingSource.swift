@@ -47,6 +47,8 @@ extension Aggregation where Element: Hashable, Aggregate == Set<Element> {
 
 /// A source that its owner feeds: what is merged from any thread is folded together and delivered on the target
 /// queue (rules C1–C4). Dropping the last reference cancels it.
+///
+/// Any thread may call its members; each takes constant time, unless it says otherwise.
 public final class MergingSource<Element: Sendable, Aggregate: Sendable>: Sendable {
   private let core: MergingCore<Element, Aggregate>
   private let user: UserReference
@@ -71,7 +73,8 @@ public final class MergingSource<Element: Sendable, Aggregate: Sendable>: Sendab
     core.set(core.cancelHandler, MergingCore<Element, Aggregate>.ResidueBox(handler))
   }
 
-  /// Adds an element. Legal from any thread and queue, the handler included (rule C2). Refused after `cancel()`.
+  /// Adds an element. Legal from any thread and queue, the handler included (rule C2). Refused after `cancel()`, and from
+  /// outside after a shutdown. As long as the aggregation's `fold` takes, and that of others who merge at the same time.
   @discardableResult
   public func merge(_ element: Element) -> Submission { core.merge(element) }
   /// Starts deliveries; what was merged before is delivered. A second call has no effect. Throws `.cancelled`.
@@ -87,7 +90,7 @@ public final class MergingSource<Element: Sendable, Aggregate: Sendable>: Sendab
   }
   /// Whether `cancel()` was called.
   public var isCancelled: Bool { core.isCancelled }
-  /// Gives it another queue, live. Throws as `SerialQueue.setTarget` does.
+  /// Gives it another queue, live. Throws as `SerialQueue.setTarget` does. O(workers + depth of the target).
   public func setTarget(_ target: any Queue) throws(DispatcherError) {
     try core.setTarget(target, completion: nil)
   }

@@ -35,6 +35,8 @@ public struct ReadinessEvent: Sendable {
 /// may be closed once the cancel handler of its last source has run (rule S7; see
 /// `Dispatcher.whenCancelled(_:on:_:)`). Dropping the last reference cancels the source,
 /// in whatever state it is (rule L2).
+///
+/// Any thread may call its members; each takes constant time, unless it says otherwise.
 public final class ReadinessSource: Sendable, CustomStringConvertible {
   let core: ReadinessCore
   private let user: UserReference
@@ -82,8 +84,8 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
     core.set(core.errorHandler, ErrorHandlerBox(handler))
   }
 
-  /// Registers the descriptor (rule S3). A second call has no effect. Waits, if it must, for the poller to be
-  /// handed over, never for user code.
+  /// Registers the descriptor (rule S3): one system call. A second call has no effect. Waits, if it must, for the poller
+  /// to be handed over, never for user code.
   ///
   /// - Throws: `.registration` with what the system said (the source is then cancelled), `.emptyInterest`,
   ///   `.cancelled`, `.stopped`.
@@ -98,7 +100,8 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
     _ = core.dispatcher.enter(nil)
     core.cancel()
   }
-  /// Gives it another queue, live; its registration follows. Throws as `SerialQueue.setTarget` does.
+  /// Gives it another queue, live; its registration follows. Throws as `SerialQueue.setTarget` does. O(workers + depth of
+  /// the target).
   public func setTarget(
     _ target: any Queue, completion: (@Sendable (SerialQueue.RetargetOutcome) -> Void)? = nil
   ) throws(DispatcherError) { try core.setTarget(target, completion: completion) }

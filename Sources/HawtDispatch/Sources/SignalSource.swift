@@ -2,6 +2,8 @@ internal import CLinux
 internal import Glibc
 
 /// Tells a queue of a signal to the process; each dispatcher that asked is told (rule L6).
+///
+/// Any thread may call its members; each takes constant time, unless it says otherwise.
 public final class SignalSource: Sendable {
   /// The signal's number.
   public let signal: CInt

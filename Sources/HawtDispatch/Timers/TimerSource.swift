@@ -6,6 +6,8 @@ public struct TimerEvent: Sendable, Hashable {
 
 /// A timer that may repeat and be scheduled anew (rules T1, T4), with a source's life: inactive at creation,
 /// `activate`, `suspend`, `resume`, `cancel`. Dropping the last reference cancels it.
+///
+/// Any thread may call its members; each takes constant time, unless it says otherwise.
 public final class TimerSource: Sendable {
   private let core: TimerSourceCore
   private let user: UserReference
@@ -31,7 +33,8 @@ public final class TimerSource: Sendable {
     core.set(core.cancelHandler, CancelHandlerBox(handler))
   }
 
-  /// Sets the first beat and the interval; replaces what was set before, at once (rule T4). Any thread.
+  /// Sets the first beat and the interval; replaces what was set before, at once (rule T4). O(log n) in the
+  /// worker's armed queues and the queue's timers.
   ///
   /// - Parameters:
   ///   - delay: from now to the first beat; zero or negative: due at once.
@@ -54,7 +57,7 @@ public final class TimerSource: Sendable {
   }
   /// Whether `cancel()` was called.
   public var isCancelled: Bool { core.isCancelled }
-  /// Gives it another queue, live. Throws as `SerialQueue.setTarget` does.
+  /// Gives it another queue, live. Throws as `SerialQueue.setTarget` does. O(workers + depth of the target).
   public func setTarget(_ target: any Queue) throws(DispatcherError) {
     try core.setTarget(target, completion: nil)
   }

@@ -16,6 +16,8 @@ public import HawtDispatch
 ///
 /// Once activated it lives until `cancel()`; before, dropping the last reference closes it. In a forked child, dropping it
 /// leaves the parent's alone.
+///
+/// Any thread may call its members; each takes constant time, beside the system calls.
 public final class Listener: @unchecked Sendable {
   // Sound as Sendable: everything is immutable but `isPaused`, which is touched on `queue` alone.
 
