@@ -33,6 +33,7 @@ class RawBackend: @unchecked Sendable {
 }
 
 final class TypedRawBackend<B: PollingBackend & ~Copyable>: RawBackend, @unchecked Sendable {
+  // Sound as Sendable: one thread at a time uses it, as rule B6 has it.
   private var backend: B
 
   init(_ backend: consuming B) { self.backend = backend }

@@ -76,6 +76,7 @@ class QueueCore: @unchecked Sendable {
 final class QueueExtras: @unchecked Sendable {
   // Sound as Sendable: `lock` guards `specifics`; the topology lock guards the rest, but for the atomics.
   let lock = Lock()
+  /// It owns these extras, and so outlives them.
   private unowned(unsafe) let queue: QueueCore
   private var specifics: [ObjectIdentifier: any Sendable] = [:]
   /// The queue's timers on each clock, made at the first use: a `TimerGroup`, owned.

@@ -7,6 +7,7 @@ class HandlerBox: @unchecked Sendable {
 }
 
 final class CancelHandlerBox: HandlerBox, @unchecked Sendable {
+  // Sound as Sendable: see `HandlerBox`.
   let run: @Sendable () throws -> Void
   init(_ run: @escaping @Sendable () throws -> Void) { self.run = run }
 }

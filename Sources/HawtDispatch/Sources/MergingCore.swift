@@ -5,11 +5,13 @@ final class MergingCore<Element: Sendable, Aggregate: Sendable>: SourceBase, @un
   // Sound as Sendable: `lock` guards `waiting` and `isClosed`.
 
   final class EventBox: HandlerBox, @unchecked Sendable {
+    // Sound as Sendable: see `HandlerBox`.
     let run: @Sendable (Aggregate) throws -> Void
     init(_ run: @escaping @Sendable (Aggregate) throws -> Void) { self.run = run }
   }
 
   final class ResidueBox: HandlerBox, @unchecked Sendable {
+    // Sound as Sendable: see `HandlerBox`.
     let run: @Sendable (Aggregate?) throws -> Void
     init(_ run: @escaping @Sendable (Aggregate?) throws -> Void) { self.run = run }
   }

@@ -2,11 +2,13 @@ internal import Polling
 internal import Synchronization
 
 final class ReadinessHandlerBox: HandlerBox, @unchecked Sendable {
+  // Sound as Sendable: see `HandlerBox`.
   let run: @Sendable (ReadinessEvent) throws -> Void
   init(_ run: @escaping @Sendable (ReadinessEvent) throws -> Void) { self.run = run }
 }
 
 final class ErrorHandlerBox: HandlerBox, @unchecked Sendable {
+  // Sound as Sendable: see `HandlerBox`.
   let run: @Sendable (SourceError) -> Void
   init(_ run: @escaping @Sendable (SourceError) -> Void) { self.run = run }
 }

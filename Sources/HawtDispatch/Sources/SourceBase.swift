@@ -8,6 +8,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
 
   final let state = Atomic<UInt64>(0)
   final let target: Target
+  /// Alive as long as the source: `init` takes a reference that is released with the source's own.
   private unowned(unsafe) final let owner: DispatcherCore
 
   /// The other sources of its queue. Guarded by the topology lock.

@@ -12,6 +12,7 @@ final class OneShotTimer: ArmedTimer, @unchecked Sendable {
   private static let cancelled: UInt8 = 3
 
   private let group: TimerGroup
+  /// Touched only while the timer is armed, and kept alive by that.
   private unowned(unsafe) let queue: QueueCore
   private var job: Job?
   private let state = Atomic<UInt8>(OneShotTimer.armed)

@@ -11,6 +11,7 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
 
   /// Owns the group, and is kept alive by armed timers; not to be touched when there are none.
   unowned(unsafe) private let queue: QueueCore
+  /// Kept alive by the queue, and by what calls: a worker of it, or a user of the queue or of a handle.
   unowned(unsafe) private let owner: DispatcherCore
   let clock: TimerClock
   private let lock = Lock()

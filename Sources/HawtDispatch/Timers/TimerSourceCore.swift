@@ -1,6 +1,7 @@
 internal import Synchronization
 
 final class TimerHandlerBox: HandlerBox, @unchecked Sendable {
+  // Sound as Sendable: see `HandlerBox`.
   let run: @Sendable (TimerEvent) throws -> Void
   init(_ run: @escaping @Sendable (TimerEvent) throws -> Void) { self.run = run }
 }
