@@ -65,9 +65,9 @@ test-libevent: libevent
 test-both: libevent
 	Scripts/test-configuration both $(traits_both)
 
-conformance: $(if $(filter libevent,$(BACKEND)),libevent) ## run every rule of SEMANTICS on every backend built in
-	$(SWIFT) build --product hawt-conformance $(flags)
-	$(scratch)/debug/hawt-conformance --backend $(subjects_$(configuration))
+conformance: $(if $(filter libevent,$(BACKEND)),libevent) ## run every rule, at full scale, on every backend built in
+	$(SWIFT) build -c release --product hawt-conformance $(flags)
+	$(release)/hawt-conformance --backend $(subjects_$(configuration))
 
 compare: $(if $(filter libevent,$(BACKEND)),libevent) ## play HISTORIES seeded histories on every backend: they and a model must agree
 	$(SWIFT) build -c release --product hawt-conformance $(flags)
