@@ -6,6 +6,7 @@ import Support
 //
 //   echo-hawt [--backend epoll|libevent] [--style reactor|proactor] [--threads 1]
 //     [--migrate 1]                 every connection moves ten times a second
+//     [--poll-interval-us 1000]     how often it looks for more while it has work at hand
 //     [--work-us W [--balance 1]]   every second connection computes for W µs before it answers, and is moved to where
 //                                   there is less to do
 //
@@ -14,7 +15,8 @@ import Support
 let dispatcher = try Dispatcher(
   configuration: .init(
     name: "echo", workers: Int(number("threads", 1)),
-    backend: option("backend", "epoll") == "libevent" ? .libevent : .epoll))
+    backend: option("backend", "epoll") == "libevent" ? .libevent : .epoll,
+    pollInterval: .microseconds(Int(number("poll-interval-us", 1000)))))
 let placement = Placement(dispatcher, pinned: option("style", "reactor") == "reactor")
 let migration = number("migrate", 0) == 1 ? try Migration(dispatcher) : nil
 let work = number("work-us", 0)

@@ -2,8 +2,10 @@
 // sends the next message when it has the answer to the last one. It reports requests a second and latencies, and closes
 // the connections at the end of its input.
 //
-//   echo-load --port P [--connections 50] [--idle 0] [--flood 0] [--warm-up 0.3] [--seconds 1]
+//   echo-load --port P [--connections 50] [--idle 0] [--flood 0] [--warm-up 0.3] [--seconds 1] [--batches 0]
 //
+// In batches it sends on all connections, and again when all have been answered: how many a server finds ready at once
+// does then not depend on who is quicker.
 // Idle connections exchange one message at first; they and the active ones are opened in turn. Flooding ones send as fast
 // as the server takes it, and read what comes.
 #include "CSupport.h"
@@ -11,6 +13,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +149,27 @@ static void run_until(load *load, uint64_t from, uint64_t end) {
   }
 }
 
+static void take_whole_answer(connection *from) {
+  while (!take_answer(from)) {
+    struct pollfd readable = {.fd = from->descriptor, .events = POLLIN};
+    if (poll(&readable, 1, 10000) == 0) {
+      fprintf(stderr, "a connection had no answer within 10 seconds\n");
+      exit(1);
+    }
+  }
+}
+
+static void run_batches_until(load *load, uint64_t end) {
+  for (uint64_t now = bench_now(); now < end; now = bench_now()) {
+    for (int i = 0; i < load->count; i++) send_message(&load->connections[i], now);
+    for (int i = 0; i < load->count; i++) {
+      take_whole_answer(&load->connections[i]);
+      load->connections[i].answers++;
+      load->requests++;
+    }
+  }
+}
+
 /// The fewest answers that one connection had, as a share of the mean: 1 when all are served alike.
 static double evenness(const load *load) {
   uint64_t fewest = UINT64_MAX;
@@ -185,7 +209,7 @@ static void wait_for_end_of_input(void) {
 int main(int argc, char **argv) {
   int port = (int)bench_number(argc, argv, "port", 0);
   if (port == 0) {
-    fprintf(stderr, "usage: echo-load --port P [--connections N] [--idle N] [--flood N] [--warm-up S] [--seconds S]\n");
+    fprintf(stderr, "usage: echo-load --port P [--connections N] [--idle N] [--flood N] [--warm-up S] [--seconds S] [--batches 1]\n");
     return 2;
   }
   static load idle, flooding, active;
@@ -204,15 +228,18 @@ int main(int argc, char **argv) {
   for (int i = 0; i < flooding.count; i++) open_connection(&flooding, i, port);
   start_flooding(&flooding);
 
-  for (int i = 0; i < active.count; i++) send_message(&active.connections[i], bench_now());
+  bool in_batches = bench_number(argc, argv, "batches", 0) != 0;
+  for (int i = 0; i < active.count && !in_batches; i++) send_message(&active.connections[i], bench_now());
   uint64_t begin = bench_now() + (uint64_t)(bench_number(argc, argv, "warm-up", 0.3) * 1e9);
-  run_until(&active, UINT64_MAX, begin);
+  if (!in_batches) run_until(&active, UINT64_MAX, begin);
   active.requests = 0;
   for (int i = 0; i < active.count; i++) active.connections[i].answers = active.connections[i].longest_wait = 0;
   // The runner asks the server for its CPU time when it reads this.
   bench_report("measuring", 1);
   begin = bench_now();
-  run_until(&active, begin, begin + (uint64_t)(bench_number(argc, argv, "seconds", 1) * 1e9));
+  uint64_t end = begin + (uint64_t)(bench_number(argc, argv, "seconds", 1) * 1e9);
+  if (in_batches) run_batches_until(&active, end);
+  else run_until(&active, begin, end);
   report(&active, (double)(bench_now() - begin) / 1e9);
   wait_for_end_of_input();
   return 0;

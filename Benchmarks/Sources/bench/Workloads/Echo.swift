@@ -5,6 +5,8 @@ struct EchoServer {
   let name: String
   let program: String
   var arguments: [String] = []
+  /// More arguments when it is traced: whatever it does by the clock has to be stretched as its calls are.
+  var whenTraced: [String] = []
 
   static let epoll = EchoServer(name: "C epoll", program: "echo-epoll")
 
@@ -23,7 +25,9 @@ struct EchoServer {
       name: "hawt \(style) \(backend)", program: "echo-hawt",
       arguments: [
         "--style", style, "--backend", backend, "--threads", "\(threads)", "--migrate", migrating ? "1" : "0",
-      ])
+      ],
+      // A call that takes microseconds takes a hundred of them when it is traced.
+      whenTraced: ["--poll-interval-us", "100000"])
   }
 }
 
@@ -32,6 +36,8 @@ struct EchoLoad {
   var connections = 50
   var idle = 0
   var flooding = 0
+  /// Whether all connections send, and again when all have been answered.
+  var inBatches = false
   var seconds: Double
   var warmUp: Double
 
@@ -44,6 +50,7 @@ struct EchoLoad {
     [
       "--port", "\(port)", "--connections", "\(connections)", "--idle", "\(idle)", "--flood", "\(flooding)",
       "--seconds", "\(seconds)", "--warm-up", "\(warmUp)",
+      "--batches", inBatches ? "1" : "0",
     ]
   }
 }

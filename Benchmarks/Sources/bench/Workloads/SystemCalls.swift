@@ -2,6 +2,9 @@ import CSupport
 
 /// Counts the system calls of a server under load with strace, which is attached when the connections are made and
 /// detached before they are closed: only the steady state is counted.
+///
+/// All connections send before the server is back, on whatever machine: client and server share a CPU, the server does
+/// not preempt the client when it wakes (`SCHED_BATCH`), and the client sends again only when all have been answered.
 struct SystemCalls {
   /// All system calls for each echo.
   let perEcho: Double
@@ -9,29 +12,20 @@ struct SystemCalls {
   let controlPerEcho: Double
 
   private static let tracer = "/usr/bin/strace"
+  private static let scheduler = "/usr/bin/chrt"
   /// Fewer would let what happens now and then weigh too much.
   private static let fewestEchoes: Double = 1000
   /// Long enough for so many, traced and on a busy machine.
   private static let seconds: Double = 2
 
-  /// On a busy machine fewer requests are ready at a wait, which says nothing about the server: the best of some tries.
-  static func count(_ server: EchoServer, _ load: EchoLoad, atMost goal: Double = 2.05) throws -> SystemCalls {
-    var best = try countOnce(server, load)
-    for _ in 1..<attempts where best.perEcho > goal {
-      let next = try countOnce(server, load)
-      if next.perEcho < best.perEcho { best = next }
-    }
-    return best
-  }
-
-  private static let attempts = 5
-
-  private static func countOnce(_ server: EchoServer, _ load: EchoLoad) throws -> SystemCalls {
+  static func count(_ server: EchoServer, _ load: EchoLoad) throws -> SystemCalls {
     var load = load
     load.seconds = seconds
-    let child = try Child(server.program, server.arguments, cpu: bench_usable_cpu(0))
+    load.inBatches = true
+    let child = try Child(
+      scheduler, ["--batch", "0", Child.path(of: server.program)] + server.arguments + server.whenTraced,
+      cpu: bench_usable_cpu(0))
     let port = Int(try child.figure("port"))
-    // On the server's own CPU the client sends for all connections before the server is back: whole batches.
     let client = try Child(
       "echo-load", load.arguments(port: port), cpu: bench_usable_cpu(0))
     _ = try client.figure("measuring")
