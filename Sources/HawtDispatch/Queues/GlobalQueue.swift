@@ -14,7 +14,8 @@ public final class GlobalQueue: Queue {
   public var label: String { core.label }
   /// The dispatcher whose workers run it.
   public var dispatcher: Dispatcher { Dispatcher(core.dispatcher) }
-  /// How many tasks wait (rule Q11). A snapshot; O(1).
+  /// How many tasks wait, and how many serial queues that wait to be run, each counted once (rule Q11). A snapshot;
+  /// O(workers).
   public var depth: Int { core.depth }
   /// Whether the calling code runs on it, or nested in it (rule Q7).
   public var isExecuting: Bool { core.isExecuting }

@@ -9,7 +9,7 @@ public protocol Queue: AnyObject, Sendable, CustomStringConvertible {
   var label: String { get }
   /// The dispatcher whose workers run this queue.
   var dispatcher: Dispatcher { get }
-  /// How many tasks wait, the running one not counted. A snapshot; O(1). Rule Q11.
+  /// How many tasks wait, the running one not counted. A snapshot; O(1), of a global queue O(workers). Rule Q11.
   var depth: Int { get }
   /// Whether this queue, or one that runs nested in it, is running the calling code. Rule Q7.
   var isExecuting: Bool { get }

@@ -20,24 +20,24 @@ final class ErrorHandlerBox: HandlerBox, @unchecked Sendable {
 /// nothing else to do, disarms it; the end of the handler, or the resume, arms it again. A handler that ends stamps the source with the wait that is current: a report
 /// of a wait that is no younger may stem from a level that the handler has drained, and is dropped; if it has not, the
 /// level says so again (rules S1, M6).
-final class ReadinessCore: SourceBase, @unchecked Sendable {
+class ReadinessCore: SourceBase, @unchecked Sendable {
   // Sound as Sendable: constants and atomics; `registration` and the link belong to the lease of the worker that has
   // the registration, `activationError` to the pass that completes the activation, `refusal` to that lease or a pass, and
   // then to whoever finishes the source.
 
-  let descriptor: CInt
-  let interest: Interest
-  let errorHandler = HandlerSlot()
+  final let descriptor: CInt
+  final let interest: Interest
+  final let errorHandler = HandlerSlot()
   /// The worker that has the registration, or -1. Written by the pass.
-  let registeredOn = Atomic<Int>(-1)
+  final let registeredOn = Atomic<Int>(-1)
   /// Its registration; while there is none, perhaps a vacant one to be used again.
   private var registration: Registration?
-  var nextOfRegistration: Unmanaged<ReadinessCore>?
+  final var nextOfRegistration: Unmanaged<ReadinessCore>?
   /// What the pending entry stands for.
   private let readiness = Atomic<UInt8>(0)
   /// The worker (16 bits) and number of its wait that was current when the last handler ended.
   private let stamp = Atomic<UInt64>(.max)
-  let deliveries = Atomic<Int>(0)
+  final let deliveries = Atomic<Int>(0)
 
   private static let activationDone: UInt = 1
   /// 0, done, or the `Waiter` of the thread in `activate`.
@@ -47,7 +47,7 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
   /// is owed like that (rule L4). Written before the source can finish.
   private var refusal: BackendError?
   /// Called once the cancel handler has run, for joint handlers.
-  let afterCancel = AfterCancel()
+  final let afterCancel = AfterCancel()
 
   init(dispatcher: DispatcherCore, queue: QueueCore, descriptor: CInt, interest: Interest) {
     self.descriptor = descriptor
@@ -55,23 +55,24 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
     super.init(dispatcher: dispatcher, queue: queue)
   }
 
+  /// A signal source's is another.
   override var label: String {
     let kind = interest == .read ? "read" : interest == .write ? "write" : "readiness"
     return "\(kind) source of descriptor \(descriptor)"
   }
 
-  override var placement: Int {
+  final override var placement: Int {
     let at = registeredOn.load(ordering: .sequentiallyConsistent)
     return at >= 0 ? at : home.load(ordering: .sequentiallyConsistent)
   }
 
-  var isDisarmed: Bool { SourceState(state.load(ordering: .sequentiallyConsistent)).has(SourceState.disarmed) }
-  override var keepsSignals: Bool { false }
-  override func desiredChanged() { requestReconcile(WorkerRef(of: dispatcher)) }
+  final var isDisarmed: Bool { SourceState(state.load(ordering: .sequentiallyConsistent)).has(SourceState.disarmed) }
+  final override var keepsSignals: Bool { false }
+  final override func desiredChanged() { requestReconcile(WorkerRef(of: dispatcher)) }
 
   // MARK: Activation
 
-  func activate() throws(SourceError) {
+  final func activate() throws(SourceError) {
     guard !interest.isEmpty else { throw .emptyInterest(descriptor: descriptor) }
     guard dispatcher.isRunning else { throw .stopped(dispatcher: dispatcher.name) }
     guard try activateOnce() else { return }
@@ -103,7 +104,7 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
 
   // MARK: Reconciling (under the lease of `worker`)
 
-  override func pass(on worker: Worker) -> Int? {
+  final override func pass(on worker: Worker) -> Int? {
     let now = SourceState(state.load(ordering: .sequentiallyConsistent))
     let wants = now.has(SourceState.active) && !now.has(SourceState.cancelled) && dispatcher.servesSources
     let desired = wants ? home.load(ordering: .sequentiallyConsistent) : -1
@@ -157,7 +158,7 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
 
   /// - Returns: whether it asks for less now.
   @inline(__always)
-  func report(_ ready: Interest, in wait: WaitReport) -> Bool {
+  final func report(_ ready: Interest, in wait: WaitReport) -> Bool {
     let hit = ready.intersection(interest)
     guard !hit.isEmpty else { return false }
     let (was, changed) = transform { now in
@@ -183,7 +184,7 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
     return stamp >> 48 == UInt64(wait.worker) && wait.number <= stamp & 0xffff_ffff_ffff
   }
 
-  override func deliver(on worker: Worker) {
+  final override func deliver(on worker: Worker) {
     // Counted when it has run, by one handler at a time. Releases: who sees the count sees what the handler did.
     defer { deliveries.store(deliveries.load(ordering: .relaxed) &+ 1, ordering: .releasing) }
     guard let box = eventHandler.current else { return }
@@ -195,7 +196,7 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
     }
   }
 
-  override func willEnd(on worker: Worker) {
+  final override func willEnd(on worker: Worker) {
     // The registration may be moving: the stamp counts only if the worker still has it after its number was read. If it
     // moves after that, the new worker's first wait begins after the handler has ended.
     while true {
@@ -210,14 +211,14 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
   // MARK: Errors and the end
 
   /// A change of the registration failed. Under the lease.
-  func fail(_ error: BackendError) {
+  final func fail(_ error: BackendError) {
     let (_, first) = transform { $0.has(SourceState.cancelled) ? nil : $0.word | SourceState.cancelled }
     guard first else { return }
     refusal = error
     requestReconcile(WorkerRef(of: dispatcher))
   }
 
-  override func runCancelHandler(on worker: Worker) {
+  final override func runCancelHandler(on worker: Worker) {
     tellRefusal { error in
       if let box = errorHandler.current as? ErrorHandlerBox {
         box.run(error)
@@ -235,12 +236,12 @@ final class ReadinessCore: SourceBase, @unchecked Sendable {
     tell(.registration(error))
   }
 
-  override func letGoOfEventHandlers() {
+  final override func letGoOfEventHandlers() {
     super.letGoOfEventHandlers()
     if refusal == nil { errorHandler.clear() }
   }
 
-  override func releaseExtras() {
+  final override func releaseExtras() {
     // Never to be finished, as nobody can start the dispatcher again.
     tellRefusal { dispatcher.report($0, .sourceError, on: nil) }
     errorHandler.clear()

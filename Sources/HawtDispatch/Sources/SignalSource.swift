@@ -25,7 +25,7 @@ public final class SignalSource: Sendable {
     failure = nil
     subscription = Subscription(descriptor: descriptor, signal: signal)
     reads = ReadinessSource(
-      ReadinessCore(dispatcher: dispatcher, queue: target, descriptor: descriptor, interest: .read))
+      SignalCore(dispatcher: dispatcher, queue: target, descriptor: descriptor, signal: signal))
     setCancelHandler {}
   }
 
@@ -75,6 +75,19 @@ public final class SignalSource: Sendable {
   public func cancel() { reads?.cancel() }
 }
 
+/// The readiness source inside, under the name that its user knows.
+private final class SignalCore: ReadinessCore, @unchecked Sendable {
+  // Sound as Sendable: a constant.
+  private let signal: CInt
+
+  init(dispatcher: DispatcherCore, queue: QueueCore, descriptor: CInt, signal: CInt) {
+    self.signal = signal
+    super.init(dispatcher: dispatcher, queue: queue, descriptor: descriptor, interest: .read)
+  }
+
+  override var label: String { "source of signal \(signal)" }
+}
+
 /// A signal source's eventfd and its place in the process's registry. The cancel handler holds it: both go when that has
 /// run, and also when it never will, as its dispatcher was stopped and let go of.
 private final class Subscription: @unchecked Sendable {
@@ -97,7 +110,7 @@ private final class Subscription: @unchecked Sendable {
   func begin() throws(SourceError) -> Bool {
     try lock.withLock { () throws(SourceError) in
       // The number may be another file's by now.
-      guard !hasEnded else { throw .cancelled(source: "signal source of signal \(signal)") }
+      guard !hasEnded else { throw .cancelled(source: "source of signal \(signal)") }
       guard !hasPlace else { return false }
       try SignalRegistry.add(descriptor, for: signal)
       hasPlace = true

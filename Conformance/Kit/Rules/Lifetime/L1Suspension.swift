@@ -17,9 +17,10 @@ extension Rule {
         for scenario in ["resume", "resume twice", "resume from the own task", "resume after a race"] {
           try context.expectTrap(in: scenario, naming: ["over-resumed queue"])
         }
-        try context.expectTrap(in: "resume a source", naming: [])
-        try context.expectTrap(in: "resume a timer", naming: [])
-        try context.expectTrap(in: "resume a merging source", naming: [])
+        try context.expectTrap(in: "resume a source", naming: ["read source of descriptor "])
+        try context.expectTrap(in: "resume a timer", naming: ["timer source", "over-resumed queue"])
+        try context.expectTrap(in: "resume a merging source", naming: ["merging source", "over-resumed queue"])
+        try context.expectTrap(in: "resume a signal source", naming: ["source of signal 10"])
       },
     ],
     scenarios: trapScenarios)
@@ -57,12 +58,17 @@ private let trapScenarios: [Scenario] = [
   },
   Scenario("resume a timer") { context in
     let dispatcher = try context.makeDispatcher()
-    dispatcher.makeTimerSource(target: dispatcher.global()).resume()
+    dispatcher.makeTimerSource(target: dispatcher.makeSerialQueue(label: "over-resumed queue")).resume()
   },
   Scenario("resume a merging source") { context in
     let dispatcher = try context.makeDispatcher()
     let aggregation: Aggregation<Int, Int> = .sum
-    dispatcher.makeMergingSource(aggregation, target: dispatcher.global()).resume()
+    dispatcher.makeMergingSource(aggregation, target: dispatcher.makeSerialQueue(label: "over-resumed queue")).resume()
+  },
+  Scenario("resume a signal source") { context in
+    let dispatcher = try context.makeDispatcher()
+    // SIGUSR1.
+    dispatcher.makeSignalSource(10, target: dispatcher.global()).resume()
   },
 ]
 
