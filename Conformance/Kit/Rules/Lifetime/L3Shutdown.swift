@@ -9,6 +9,7 @@ extension Rule {
     checks: [
       Check("pending timers are dropped and reported, new ones refused", timersAreDropped),
       Check("outside submissions are refused, running work may submit", outsidersAreRefused),
+      Check("timers, activations and retargets, in running work, outside, and afterwards", usesAreRefused),
       Check("every submission that races a shutdown is run or refused", everySubmissionAccounted),
       Check("registrations out, threads joined", nothingIsLeft),
       Check("a stuck thread is named and left behind", stuckThreadIsNamed),
