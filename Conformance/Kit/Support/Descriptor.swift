@@ -63,6 +63,13 @@ final class Descriptor: Sendable {
     }
   }
 
+  /// How many bytes have come and were not read.
+  var available: Int {
+    guard isUsable else { return 0 }
+    var count: CInt = 0
+    return ioctl(number, UInt(FIONREAD), &count) < 0 ? 0 : Int(count)
+  }
+
   /// Writes `bytes`; returns how many were taken, or the negative errno.
   @discardableResult
   func send(_ bytes: [UInt8]) -> Int {

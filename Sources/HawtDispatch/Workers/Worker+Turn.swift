@@ -219,7 +219,7 @@ extension Worker {
   private func serve(_ peer: Worker) {
     if steal(from: peer, all: true) { dispatcher.wakePolicy.notify() }
     guard peer.lease.tryTake() else { return }
-    counters.takeovers.wrappingAdd(1, ordering: .relaxed)
+    peer.counters.takeovers.wrappingAdd(1, ordering: .relaxed)
     if peer.poller != nil {
       peer.drainMailbox()
       peer.expireTimers()

@@ -14,10 +14,16 @@ extension Rule {
       Check("signals while a wait sleeps, and while a dispatcher works") {
         try $0.expectSuccess(of: "a storm of signals")
       },
+      Check("an echo server and timers while the workers are signalled without a pause") {
+        try $0.expectSuccess(of: "traffic among signals")
+      },
       Check("a wait that need not sleep returns at once, with nothing", waitNow),
       Check("a wait that may sleep returns with something", waitUntilReady),
     ],
-    scenarios: [Scenario("a storm of signals", stormOfSignals)])
+    scenarios: [
+      Scenario("a storm of signals", stormOfSignals),
+      Scenario("traffic among signals", stormOnTraffic),
+    ])
 }
 
 /// How many signals the storm's handler has seen.
@@ -104,6 +110,14 @@ private func stormOnADispatcher(_ context: CheckContext) throws {
     try bench.cancelAndWait(source)
     context.record("round trips among signals", 100)
   }
+}
+
+private func stormOnTraffic(_ context: CheckContext) throws {
+  countSignals(SIGUSR1)
+  let threads = context.recorder(of: UInt.self)
+  let bench = try context.bench(workers: 2) { $0.onWorkerStart = { _ in threads.append(Process.currentThread) } }
+  try trafficAmongSignals(context, workers: try threads.wait(forCount: 2, of: "both workers"), bench)
+  context.record("signals", signalsSeen.load(ordering: .relaxed))
 }
 
 private func waitNow(_ context: CheckContext) throws {

@@ -174,3 +174,44 @@ func syncIsAnswered(_ context: CheckContext) throws {
     context.record("callers of sync answered", all.count)
   }
 }
+
+/// The error handler is told once, before anybody is answered, and exactly what the report says; nothing given up, nothing
+/// told.
+func errorHandlerIsTold(_ context: CheckContext) throws {
+  for (tasks, timers) in [(0, 0), (0, 7), (30, 0), (40, 9)] {
+    let told = context.recorder(of: TaskFailure.self)
+    let dispatcher = try context.makeDispatcher(workers: 2) { $0.errorHandler = { told.append($0) } }
+    let suspended = dispatcher.makeSerialQueue(label: "suspended")
+    suspended.suspend()
+    for _ in 0..<tasks { suspended.async { context.fail("a discarded task ran") } }
+    for number in 0..<timers { suspended.asyncAfter(.seconds(100 + number)) { context.fail("a dropped timer ran") } }
+    // What has run, or was cancelled, is nothing that was given up.
+    for thread in dispatcher.threadQueues { try context.drain(thread) }
+    let cancelled = dispatcher.global().asyncAfter(.seconds(100)) {}
+    context.expect(cancelled.cancel(), "a timer that is not due could not be cancelled")
+    let answers = context.recorder(of: (report: ShutdownReport, told: Int).self)
+    for _ in 0..<2 { dispatcher.shutdown(deadline: .milliseconds(50)) { answers.append(($0, told.count)) } }
+    let report = try answers.wait(forCount: 2, of: "the answers of two shutdowns")[0].report
+    let isNothing = tasks + timers == 0
+    context.expect(
+      report.discardedTasks == tasks && report.droppedTimers == timers,
+      "\(tasks) tasks and \(timers) timers were given up, the report says \(report)")
+    context.expect(
+      answers.all.allSatisfy { $0.told == (isNothing ? 0 : 1) },
+      "\(tasks) tasks and \(timers) timers were given up; the error handler had been told \(answers.all.map(\.told)) times"
+    )
+    for failure in told.all {
+      let work = failure.error as? DiscardedWork
+      context.expect(
+        failure.kind == .discarded && work?.tasks == tasks && work?.timers == timers,
+        "\(tasks) tasks and \(timers) timers were given up, the error handler was told: \(failure)")
+      context.expect(failure.queueLabel.isEmpty, "what a shutdown gave up is told of queue '\(failure.queueLabel)'")
+    }
+    // Another shutdown, with nothing to give up, is no second occasion.
+    try dispatcher.restart()
+    suspended.resume()
+    context.expect(dispatcher.shutdownAndWait().isClean, "an idle dispatcher did not stop cleanly")
+    context.expect(told.count == (isNothing ? 0 : 1), "a clean shutdown told the error handler: \(told.all)")
+    context.record(isNothing ? "clean shutdowns that told nothing" : "accounts told to the error handler")
+  }
+}

@@ -9,6 +9,8 @@ extension Rule {
     checks: [
       Check("pending timers are dropped and reported, new ones refused", timersAreDropped),
       Check("outside submissions are refused, running work may submit", outsidersAreRefused),
+      Check("timers, activations and retargets, in running work, outside, and afterwards", usesAreRefused),
+      Check("the error handler is told exactly what the report says, or nothing", errorHandlerIsTold),
       Check("every submission that races a shutdown is run or refused", everySubmissionAccounted),
       Check("registrations out, threads joined", nothingIsLeft),
       Check("a stuck thread is named and left behind", stuckThreadIsNamed),

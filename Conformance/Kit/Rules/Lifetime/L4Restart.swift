@@ -9,6 +9,11 @@ extension Rule {
     checks: [
       Check("queues, pinned ones and sources live on", everythingLivesOn),
       Check("suspensions, targets and readiness from while it was stopped", stateIsKept),
+      Check("repeating timers, and one that is scheduled while stopped", timersLiveOn),
+      Check("merging sources: what was accepted is delivered, over stops", mergingLivesOn),
+      Check("signal sources, and signals from while it was stopped") { context in
+        try context.expectSuccess(of: "signals")
+      },
       Check("cancel while stopped", cancelWhileStopped),
       Check("restart is refused while it runs") { try refusedWhileRunning($0) },
       Check("1,000 restarts leave descriptors and threads as they were") { context in
@@ -24,6 +29,7 @@ extension Rule {
       Check("a low-water call that waits on a suspended queue is owed over restarts", lowWaterIsOwed),
     ],
     scenarios: [
+      Scenario("signals", signalsLiveOn),
       Scenario("many restarts", manyRestarts),
       Scenario("beside an answer", restartBesideAnAnswer),
       Scenario("beside a last reference", restartBesideTheLastReference),

@@ -22,10 +22,14 @@ extension Rule {
       Check("the limit of descriptors, at every point of the start") {
         try $0.expectSuccess(of: "limit of descriptors")
       },
+      Check("as many workers as there may be, with descriptors for all and for some") {
+        try $0.expectSuccess(of: "most workers")
+      },
     ],
     scenarios: [
       Scenario("signals", signalsReachEach),
       Scenario("limit of descriptors", limitOfDescriptors),
+      Scenario("most workers", mostWorkers),
     ])
 }
 

@@ -148,3 +148,67 @@ private func fillHoles(below top: CInt) -> [CInt] {
     taken.append(number)
   }
 }
+
+/// All 1,024 start, work and stop if the machine has the descriptors and threads; if not, the error says so. Nothing is left either
+/// way.
+func mostWorkers(_ context: CheckContext) throws {
+  // Under the thread sanitizer an atomic operation costs in proportion to the number of threads.
+  let count = Process.isThreadSanitized ? 128 : 1_024
+  let first = try Dispatcher(configuration: context.configuration(workers: 2))
+  context.expect(first.shutdownAndWait().isClean, "a dispatcher without work did not end cleanly")
+  var former = rlimit()
+  getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &former)
+  // Once with all that the process may have, once with far too few.
+  for limit in [former.rlim_max, 500] {
+    var changed = former
+    changed.rlim_cur = min(limit, former.rlim_max)
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &changed)
+    defer { setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &former) }
+    let (threads, descriptors) = (Process.threadCount, Process.descriptors.count)
+    let isMade = try startMostWorkers(context, count)
+    context.expect(isMade ? limit != 500 : true, "500 descriptors were enough for \(count) workers")
+    try context.eventually("no thread of \(count) workers is left", within: .seconds(10)) {
+      Process.threadCount <= threads
+    }
+    var now = descriptors
+    try context.eventually("no descriptor of \(count) workers is left (\(now - descriptors) are)", within: .seconds(10))
+    {
+      now = Process.descriptors.count
+      return now <= descriptors
+    }
+    context.record(isMade ? "dispatchers of \(count) workers" : "dispatchers of \(count) workers refused")
+  }
+}
+
+/// - Returns: whether they could be started.
+private func startMostWorkers(_ context: CheckContext, _ count: Int) throws -> Bool {
+  let dispatcher: Dispatcher
+  do throws(DispatcherError) {
+    dispatcher = try Dispatcher(configuration: context.configuration(workers: count))
+  } catch {
+    let code: CInt? =
+      switch error {
+      case .backend(let error): error.code
+      case .systemRefused(_, let code): code
+      default: nil
+      }
+    context.expect(
+      code.map { [EMFILE, ENFILE, EAGAIN, ENOMEM].contains($0) } ?? false, "\(count) workers were refused with \(error)"
+    )
+    return false
+  }
+  let ran = context.latch(count)
+  let places = Shared<Set<Int>>([])
+  for thread in dispatcher.threadQueues {
+    thread.async {
+      if let worker = Dispatcher.currentThreadQueue?.worker { places.with { _ = $0.insert(worker) } }
+      ran.signal()
+    }
+  }
+  try ran.wait(for: "a task on each of \(count) workers")
+  context.expect(
+    places.with { $0.count } == count, "\(count) workers' tasks ran on \(places.with { $0.count }) of them")
+  let report = dispatcher.shutdownAndWait(deadline: .seconds(30))
+  context.expect(report.isClean, "\(count) workers did not stop cleanly: \(report)")
+  return true
+}

@@ -10,6 +10,7 @@ extension Rule {
       Check("two that race: one wins, wholly", twoRace),
       Check("retargets one after the other are all effective", oneAfterTheOther),
       Check("a storm over a forest of queues, with suspensions", forestStorm),
+      Check("migrations are counted, each once, where they begin and where they end", migrationsAreCounted),
     ])
 }
 
@@ -203,4 +204,45 @@ private func forestStorm(_ context: CheckContext) throws {
   try ledger.judge()
   for queue in queues { try context.drain(queue) }
   try outcomes.judge(context)
+}
+
+/// Only what changes the root's thread is a migration: not a retarget to where the queue is already, and not one to a
+/// global queue and back.
+private func migrationsAreCounted(_ context: CheckContext) throws {
+  let workers = 3
+  let dispatcher = try context.makeDispatcher(workers: workers)
+  var random = context.random()
+  let threads = dispatcher.threadQueues
+  let parents = try threads.map { try dispatcher.makeSerialQueue(label: "parent", target: $0) }
+  let queue = try dispatcher.makeSerialQueue(label: "counted", target: threads[0])
+  // What goes along is no queue that was moved.
+  let nested = try dispatcher.makeSerialQueue(label: "nested", target: queue)
+  let pipe = try context.makePipe()
+  let source = dispatcher.makeReadSource(pipe.readEnd, target: nested) { _ in }
+  try source.activate()
+  var expected = (leaving: [Int](repeating: 0, count: workers), arriving: [Int](repeating: 0, count: workers))
+  let before = dispatcher.metrics
+  var at = 0
+  let steps = context.scaled(400, minimum: 60)
+  for step in 0..<steps {
+    let next = random.below(workers)
+    if random.oneIn(4) {
+      try context.move(queue, to: dispatcher.global(.low))
+      try context.move(queue, to: threads[at])
+    }
+    if step % 3 == 0 { queue.async {} }
+    try context.move(queue, to: random.oneIn(2) ? threads[next] : parents[next])
+    if next != at {
+      expected.leaving[at] += 1
+      expected.arriving[next] += 1
+    }
+    at = next
+  }
+  let after = dispatcher.metrics
+  let leaving = zip(after, before).map { $0.migrationsOut - $1.migrationsOut }
+  let arriving = zip(after, before).map { $0.migrationsIn - $1.migrationsIn }
+  context.expect(leaving == expected.leaving, "\(expected.leaving) migrations from each worker, counted \(leaving)")
+  context.expect(arriving == expected.arriving, "\(expected.arriving) migrations to each worker, counted \(arriving)")
+  context.record("migrations counted", expected.leaving.reduce(0, +))
+  source.cancel()
 }

@@ -11,6 +11,9 @@ extension Rule {
       Check("timers armed before the worker got stuck", timersArmedBefore),
       Check("all but one worker stuck", allButOneStuck),
       Check("pinned work waits, and runs when the worker is back", pinnedWorkWaits),
+      Check("cancels of sources that are registered with a stuck worker", cancelsArePrompt),
+      Check("what was stolen from a stuck worker is counted", stealsAreCounted),
+      Check("takeovers of a stuck worker's poller are counted", takeoversAreCounted),
     ])
 }
 
@@ -37,7 +40,7 @@ private func localWorkIsStolen(_ context: CheckContext) throws {
 }
 
 /// A source of an unpinned queue that is registered with the given worker, and what is needed to watch it.
-private struct WatchedSource {
+struct WatchedSource {
   let pipe: Pipe
   let queue: SerialQueue
   let source: ReadinessSource

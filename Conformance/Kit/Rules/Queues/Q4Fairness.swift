@@ -9,6 +9,7 @@ extension Rule {
     checks: [
       Check("a sibling's turn comes within the budget", siblingWithinBudget),
       Check("the clock is looked at every 16 tasks at the latest", longTasks),
+      Check("the configured budget, and the configured distance of looks at the clock, have effect", configuredBudget),
       Check("foreign submissions, timers and IO while all workers are saturated", latenciesUnderLoad),
       Check("each sort of self-posting queue starves nothing of its worker", hogsOfEachSort),
       Check("what a thread queue has waits for a few budgets, not for one each", threadQueueBesideHog),
@@ -17,9 +18,10 @@ extension Rule {
 
 /// How many tasks of a queue run between a sibling's submission and the sibling's turn, both on one worker.
 private func tasksBeforeSibling(
-  _ context: CheckContext, taskLength: Duration, backlog: Int, pinned: Bool, nested: Bool
+  _ context: CheckContext, taskLength: Duration, backlog: Int, pinned: Bool, nested: Bool,
+  configure: (inout Configuration) -> Void = { _ in }
 ) throws -> Int {
-  let dispatcher = try context.makeDispatcher(workers: 1)
+  let dispatcher = try context.makeDispatcher(workers: 1, configure: configure)
   let root: any Queue = pinned ? dispatcher.threadQueues[0] : dispatcher.global()
   let parent = nested ? try dispatcher.makeSerialQueue(label: "parent", target: root) : nil
   let busy = try dispatcher.makeSerialQueue(label: "busy", target: parent ?? root)
@@ -71,6 +73,42 @@ private func longTasks(_ context: CheckContext) throws {
       best >= 0 && best <= 17,
       "a queue ran \(best) tasks of 400 µs before the clock was looked at (pinned: \(pinned))")
     context.record("turns of a sibling among long tasks", counts.count)
+  }
+}
+
+/// No time is measured: each task is longer than the short budget, and all together are shorter than the long one. So with
+/// the short one every look at the clock sends the worker on, and with the long one none does.
+private func configuredBudget(_ context: CheckContext) throws {
+  let backlog = 200
+  // The sibling is submitted by the sixth task.
+  let left = backlog - 5
+  for (pinned, nested) in [(false, false), (true, false), (false, true), (true, true)] {
+    func count(budget: Duration, looks: Int) throws -> Int {
+      try tasksBeforeSibling(
+        context, taskLength: .microseconds(20), backlog: backlog, pinned: pinned, nested: nested
+      ) {
+        $0.queueBudget = budget
+        $0.tasksBetweenClockChecks = looks
+      }
+    }
+    let place = "(pinned: \(pinned), nested: \(nested))"
+    var former = 0
+    for looks in [1, 8, 64] {
+      let ran = try count(budget: .nanoseconds(1), looks: looks)
+      context.expect(
+        ran <= looks, "with a look at the clock every \(looks) tasks, \(ran) ran before a sibling's turn \(place)")
+      context.expect(
+        ran > former, "with a look every \(looks) tasks, \(ran) ran; with more looks, \(former) did \(place)")
+      former = looks
+    }
+    let unlooked = try count(budget: .nanoseconds(1), looks: 1_000_000)
+    context.expect(
+      unlooked == left, "without a look at the clock, \(unlooked) of \(left) tasks ran before a sibling's turn \(place)"
+    )
+    let unspent = try count(budget: .seconds(1_000), looks: 1)
+    context.expect(
+      unspent == left, "with a budget of 1,000 s, \(unspent) of \(left) tasks ran before a sibling's turn \(place)")
+    context.record("configured turns", 5)
   }
 }
 
