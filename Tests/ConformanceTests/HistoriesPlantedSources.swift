@@ -147,6 +147,36 @@ extension Planted {
       $0.did(1, .makeRefused(.file, .serial(0)))
       $0.did(2, .activate(1))
     },
+    Planted("two activations at once, and neither meets the refusal", "S6") {
+      $0.did(1, .makeRefused(.file, .serial(0)))
+      $0.called(2, .activate(1))
+      $0.called(3, .activate(1), by: .outside(1))
+      // The later call has tried the registration.
+      $0.returned(2)
+      $0.returned(3, .threw("EPERM"))
+      $0.ran(.cancelHandler(1))
+      $0.rest()
+    } wrong: {
+      $0.did(1, .makeRefused(.file, .serial(0)))
+      $0.called(2, .activate(1))
+      $0.called(3, .activate(1), by: .outside(1))
+      $0.returned(2)
+      $0.returned(3)
+    },
+    Planted("an activation beside a cancel that has ended misses the refusal", "S6") {
+      $0.did(1, .makeRefused(.file, .serial(0)))
+      $0.called(2, .activate(1))
+      $0.called(3, .cancel(1), by: .outside(1))
+      $0.returned(2)
+      $0.returned(3)
+      $0.ran(.cancelHandler(1))
+      $0.rest()
+    } wrong: {
+      $0.did(1, .makeRefused(.file, .serial(0)))
+      $0.called(2, .activate(1))
+      $0.returned(2)
+      $0.did(3, .cancel(1), by: .outside(1))
+    },
   ]
 
   static let readiness = [

@@ -192,8 +192,11 @@ extension HistoryModel {
     case .done:
       try require(call.wasActive || !call.wasCancelled, "S7: s\(name) was activated after its cancel")
       if case .refused = source.kind {
-        // Only the activation that tries the registration meets the error; a cancel or a shutdown may come before it.
-        let isExcused = call.wasActive || source.cancelled == .yes || call.phases != [.running]
+        // Only the activation that tries the registration meets the error: of some that overlap one, perhaps the last
+        // to return. A cancel or a shutdown may come before it.
+        if call.phases != [.running] { sources[name]?.activatedBesideShutdown = true }
+        let isCancelled = source.cancelled == .yes || calls.values.contains { $0.operation == .cancel(name) }
+        let isExcused = source.activating > 0 || isCancelled || sources[name]?.activatedBesideShutdown == true
         try require(isExcused, "S6: s\(name) was registered, though the system refuses its descriptor")
       }
       sources[name]?.isActive = true

@@ -153,6 +153,8 @@ extension HistoryModel {
     var holds = Holds()
     var isActive = false
     var activating = 0
+    /// Of a refused one: an activation met a shutdown, and may have tried nothing.
+    var activatedBesideShutdown = false
     var cancelled = Certainty.no
     /// No handler that was taken before the cancel is still to come.
     var cancelSettled = false
