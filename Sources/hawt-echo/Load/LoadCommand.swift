@@ -4,7 +4,7 @@ struct LoadCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "load", abstract: "Put load on an echo server and check every byte that comes back.",
     discussion: "Each connection sends a request, waits for all of its bytes, and sends the next. Exits with 1 if a"
-      + " byte was lost or out of order.")
+      + " byte was lost or out of order, or if the server broke a connection off.")
 
   @Option(help: "The server's numeric address.")
   var host = "127.0.0.1"
@@ -27,6 +27,7 @@ struct LoadCommand: ParsableCommand {
     let client = try LoadClient(host: host, port: port, connections: connections, size: size)
     let report = try client.run(seconds: seconds)
     Output.line(report.line)
-    if !report.isFaultless { throw ExitCode.failure }
+    for fault in report.faults { Output.error("fault: \(fault)") }
+    if !report.faults.isEmpty { throw ExitCode.failure }
   }
 }
