@@ -25,18 +25,29 @@ struct ServeCommand: ParsableCommand {
     let dispatcher = try makeDispatcher()
     let stopped = Gate()
     let server = EchoServer(on: dispatcher, style: style) { stopped.open() }
-    let signals = [SIGINT, SIGTERM].map { number in
+    let signals = [SIGINT, SIGTERM]
+    let sources = signals.map { number in
       dispatcher.makeSignalSource(number, target: server.queue) { _ in server.stop() }
     }
-    for signal in signals { try signal.activate() }
+    for source in sources { try source.activate() }
+    unblock(signals)
     let channel = control ? try ControlChannel(server: server) : nil
     let address = try server.start(at: SocketAddress(host, port: port))
     Output.line("listening \(address)")
     stopped.wait()
     channel?.close()
-    for signal in signals { signal.cancel() }
     let report = dispatcher.shutdownAndWait(deadline: EchoServer.shutdownLimit)
     if !report.isClean { Output.error("stopped with work left: \(report)") }
+    // To the very end: without them, another signal would end the process by itself, with another exit code.
+    withExtendedLifetime(sources) {}
+  }
+
+  /// A process inherits what its parent has blocked, and no thread would take these signals then.
+  private func unblock(_ signals: [CInt]) {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for signal in signals { sigaddset(&set, signal) }
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 
   private func makeDispatcher() throws -> Dispatcher {
