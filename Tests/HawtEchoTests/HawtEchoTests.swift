@@ -18,8 +18,7 @@ struct HawtEchoTests {
     let server = FaultyServer(fault, on: queue)
     let listener = try Listener(.loopback(), on: queue, connectionQueue: { queue }) { try server.serve($0) }
     try listener.activate()
-    let client = try LoadClient(
-      host: "127.0.0.1", port: try #require(listener.address.port), connections: 2, size: 100)
+    let client = try LoadClient(to: listener.address, connections: 2, size: 100)
     let report = try client.run(seconds: 0.2, grace: 0.2)
     switch fault {
     case .none: #expect(report.faults.isEmpty, "\(report)")

@@ -12,11 +12,10 @@ final class LoadClient {
   /// How many connections may still bring something.
   private var open = 0
 
-  init(host: String, port: UInt16, connections count: Int, size: Int) throws {
+  init(to address: SocketAddress, connections count: Int, size: Int) throws {
     self.size = size
     poller = epoll_create1(CInt(EPOLL_CLOEXEC))
     guard poller >= 0 else { throw SocketError.system(.open, subject: "a poller", errno: errno) }
-    let address = try SocketAddress(host, port: port)
     for index in 0..<count {
       connections.append(LoadConnection(descriptor: try connect(to: address), stream: index))
       watch(index, EPOLL_CTL_ADD, writing: false)
