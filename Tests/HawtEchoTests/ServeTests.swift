@@ -54,7 +54,7 @@ struct ServeTests {
     // The server's time for its answers is bounded. Where the machine held up this client for so long, another try tells.
     for _ in 0..<5 {
       let (server, port) = try choice.serve()
-      let client = try PlainClient(to: port, receiveBuffer: 256 * 1024)
+      let client = try PlainClient(to: port, receiveBuffer: 16 * 1024)
       let sent = try Self.leaveOwing(port, client)
       let began = now()
       server.send(signal)
@@ -74,7 +74,7 @@ struct ServeTests {
   @Test("A peer that never reads holds it for no more than its time", arguments: choices)
   func peerThatNeverReads(choice: Choice) throws {
     let (server, port) = try choice.serve()
-    let client = try PlainClient(to: port, receiveBuffer: 256 * 1024)
+    let client = try PlainClient(to: port, receiveBuffer: 16 * 1024)
     _ = try Self.leaveOwing(port, client)
     let began = now()
     server.send(SIGTERM)
@@ -88,7 +88,7 @@ struct ServeTests {
   @Test("More signals while it stops change nothing", arguments: choices.filter { $0.style == .reactor })
   func manySignals(choice: Choice) throws {
     let (server, port) = try choice.serve()
-    let client = try PlainClient(to: port, receiveBuffer: 256 * 1024)
+    let client = try PlainClient(to: port, receiveBuffer: 16 * 1024)
     _ = try Self.leaveOwing(port, client)
     let end = now() + EchoProcess.patience
     while !server.isOver && now() < end {

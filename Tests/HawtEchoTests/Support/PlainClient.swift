@@ -36,6 +36,9 @@ final class PlainClient {
     let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     if var size = receiveBuffer {
       setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<CInt>.size))
+      // The sender's buffer grows with the size of segments, which on loopback is 64 KiB: to megabytes.
+      var segment: CInt = 1000
+      setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_MAXSEG, &segment, socklen_t(MemoryLayout<CInt>.size))
     }
     let result = withPlainLoopback(port: port) { Glibc.connect(descriptor, $0, $1) }
     guard result != 0 else { return descriptor }
@@ -75,17 +78,16 @@ final class PlainClient {
     }
   }
 
-  /// Whether a new connection is refused, or ended without an answer.
+  /// Whether a new connection is refused or reset, and not accepted.
   static func isTurnedAway(at port: UInt16) throws -> Bool {
     let descriptor = connect(to: port, receiveBuffer: nil)
     guard descriptor >= 0 else { return descriptor == -ECONNREFUSED || descriptor == -ECONNRESET }
     // Between the end of accepting and that of listening the kernel still completes connections, to reset them.
     let client = try PlainClient(adopting: descriptor)
-    let byte: UInt8 = 1
-    _ = withUnsafeBytes(of: byte) { send(client.descriptor, $0.baseAddress, 1, CInt(MSG_NOSIGNAL)) }
-    var answer: UInt8 = 0
-    let count = recv(client.descriptor, &answer, 1, 0)
-    return count == 0 || count < 0 && errno == ECONNRESET
+    var byte: UInt8 = 1
+    guard send(descriptor, &byte, 1, CInt(MSG_NOSIGNAL)) == 1 else { return errno == ECONNRESET || errno == EPIPE }
+    let count = recv(client.descriptor, &byte, 1, 0)
+    return count < 0 && errno == ECONNRESET
   }
 }
 
