@@ -69,7 +69,7 @@ struct ServeTests {
       #expect(now() - began < 2 + Self.slack)
       return
     }
-    Issue.record("the machine is too busy to tell")
+    Issue.record("five times it went on accepting, or its answers came short, while the machine was too busy to tell")
   }
 
   @Test("A peer that never reads holds it for no more than its time", arguments: choices)
