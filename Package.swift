@@ -33,6 +33,7 @@ let package = Package(
       enabledTraits: ["Libevent"]),
   ],
   dependencies: [
+    // For hawt-echo alone, which is no product: what a product needs is fetched by everybody who depends on this package.
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
   targets: [
@@ -60,11 +61,8 @@ let package = Package(
       name: "HawtConformance", dependencies: ["HawtDispatch", "Polling", "CLinux"] + backends,
       path: "Conformance/Kit", swiftSettings: strict),
     .target(
-      name: "HawtConformanceCommand",
-      dependencies: [
-        "HawtConformance", "Polling",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ], path: "Conformance/Runner", swiftSettings: strict),
+      name: "HawtConformanceCommand", dependencies: ["HawtConformance", "Polling"], path: "Conformance/Runner",
+      swiftSettings: strict),
     .executableTarget(
       name: "hawt-conformance", dependencies: ["HawtConformance", "HawtConformanceCommand"],
       path: "Conformance/Main", swiftSettings: strict),

@@ -1,4 +1,3 @@
-import ArgumentParser
 import HawtConformance
 
 /// What a command line asks for. Each mode takes some of the options; one that it does not take is refused, because
@@ -29,21 +28,21 @@ enum CommandMode: CaseIterable {
 extension ConformanceCommand {
   /// What is asked for.
   ///
-  /// - Throws: `ValidationError` if several things are.
+  /// - Throws: `UsageError` if several things are.
   func mode() throws -> CommandMode {
     let asked: [(CommandMode, Bool)] = [
       (.list, list), (.matrix, matrix), (.compare, histories.compare), (.replay, histories.replay != nil),
     ]
     let modes = asked.filter(\.1).map(\.0)
     guard modes.count <= 1 else {
-      throw ValidationError("\(modes.map(\.name).joined(separator: " and ")) do not combine")
+      throw UsageError("\(modes.map(\.name).joined(separator: " and ")) do not combine")
     }
     return modes.first ?? .verify
   }
 
   /// Refuses what does not combine, and numbers that mean nothing.
   ///
-  /// - Throws: `ValidationError`.
+  /// - Throws: `UsageError`.
   func validateOptions() throws {
     let mode = try mode()
     let given: [(name: String, isGiven: Bool, modes: Set<CommandMode>)] = [
@@ -59,11 +58,11 @@ extension ConformanceCommand {
       ("--trace", histories.trace != nil, [.compare, .replay]),
     ]
     for option in given where option.isGiven && !option.modes.contains(mode) {
-      throw ValidationError("\(option.name) means nothing to \(histories.replay.map { "--replay \($0)" } ?? mode.name)")
+      throw UsageError("\(option.name) means nothing to \(histories.replay.map { "--replay \($0)" } ?? mode.name)")
     }
     if let format, !mode.formats.contains(format) {
       let known = mode.formats.map(\.rawValue).joined(separator: " or ")
-      throw ValidationError("\(mode.name) is not written as \(format.rawValue), only as \(known)")
+      throw UsageError("\(mode.name) is not written as \(format.rawValue), only as \(known)")
     }
     try validate("--repeat", repetitions, 1...1_000_000)
     try validate("--histories", histories.histories, 1...1_000_000_000)
@@ -78,25 +77,25 @@ extension ConformanceCommand {
     _ name: String, _ value: Value?, _ range: ClosedRange<Value>
   ) throws {
     guard let value, !range.contains(value) else { return }
-    throw ValidationError("\(name) is \(value), and must be from \(range.lowerBound) to \(range.upperBound)")
+    throw UsageError("\(name) is \(value), and must be from \(range.lowerBound) to \(range.upperBound)")
   }
 
   private func validateRules(_ list: String) throws {
     for part in try parts(of: list, "--rule") where Catalogue.rules(matching: part).isEmpty {
-      throw ValidationError("no rule matches '\(part)'; --list prints them")
+      throw UsageError("no rule matches '\(part)'; --list prints them")
     }
   }
 }
 
 /// The parts of what an option names, joined by commas.
 ///
-/// - Throws: `ValidationError` if one is empty, or named twice.
+/// - Throws: `UsageError` if one is empty, or named twice.
 func parts(of list: String, _ option: String) throws -> [String] {
   let parts = list.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
   var seen: Set<String> = []
   for part in parts {
-    guard !part.isEmpty else { throw ValidationError("\(option) has an empty part: '\(list)'") }
-    guard seen.insert(part.lowercased()).inserted else { throw ValidationError("\(option) names '\(part)' twice") }
+    guard !part.isEmpty else { throw UsageError("\(option) has an empty part: '\(list)'") }
+    guard seen.insert(part.lowercased()).inserted else { throw UsageError("\(option) names '\(part)' twice") }
   }
   return parts
 }

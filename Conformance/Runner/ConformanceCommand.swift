@@ -1,57 +1,25 @@
-import ArgumentParser
 import HawtConformance
 
-/// `hawt-conformance`: proves, or disproves, that backends keep the rules.
-struct ConformanceCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    // A third party's command has a name of its own.
-    commandName: CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? "hawt-conformance",
-    abstract: "Checks every rule of RULES.md on dispatchers made with the chosen backends.",
-    discussion: "Exit code: 0 all conform, 1 a rule is broken, 2 backends differ, 3 wrong usage.")
-
-  @Option(help: "Backends, joined by commas; the command's own by default.")
+/// `hawt-conformance`: proves, or disproves, that backends keep the rules. What each option is for, `options` says.
+struct ConformanceCommand {
   var backend: String?
-
-  @Option(help: "Rule IDs, joined by commas; a trailing * stands for the rest: 'M*,Q4'. All by default.")
   var rule: String?
-
-  @Option(
-    help: "text for people (the default), tap, json or junit for programs; --list, --matrix, --compare: text or json.")
   var format: Format?
-
-  @Option(help: "Where randomness starts; chosen and printed by default.")
   var seed: UInt64?
-
-  @Option(name: .customLong("repeat"), help: "How many times, each with the next seed; once by default.")
   var repetitions: Int?
-
-  @Option(help: "How much work the checks do, 1 being that of a release build.")
   var scale: Double?
-
-  @Option(help: "Seconds to wait for an event before it counts as lost; 60 by default.")
   var patience: Int?
-
-  @Flag(help: "Leave out a rule's other checks once one has failed.")
   var failFast = false
-
-  @Flag(help: "Print what each backend says of each kind of descriptor, and stop.")
   var matrix = false
-
-  @Flag(help: "Print the rules and stop.")
   var list = false
-
-  @OptionGroup(title: "Histories")
-  var histories: HistoryArguments
-
-  /// Refuses what does not combine.
-  func validate() throws { try validateOptions() }
+  var histories = HistoryArguments()
 
   /// Does what the command line asked for.
   ///
   /// - Parameters:
   ///   - subjects: the backends that are meant if the command line names none.
   ///   - others: those that it may name as well.
-  /// - Throws: `ExitCode` 1 or 2 for what was found, `ValidationError` for a command line that means nothing.
+  /// - Throws: `ExitCode` 1 or 2 for what was found, `UsageError` for a command line that means nothing.
   func run(on subjects: [Subject], others: [Subject]) throws {
     let rules = Catalogue.rules(matching: rule ?? "*")
     let mode = try mode()
@@ -128,7 +96,7 @@ struct ConformanceCommand: ParsableCommand {
     let known = subjects + others
     return try parts(of: backend, "--backend").map { name in
       guard let subject = known.first(where: { $0.name == name }) else {
-        throw ValidationError(
+        throw UsageError(
           "backend '\(name)' is not built in; there are: \(known.map(\.name).joined(separator: ", "))")
       }
       return subject

@@ -1,4 +1,3 @@
-import ArgumentParser
 import Glibc
 public import HawtConformance
 public import Polling
@@ -19,16 +18,17 @@ public enum ConformanceMain {
     // A child that a check started must not parse a command line: it is not for it.
     runScenarioIfAsked(subjects: subjects + others)
     do {
-      let command = try ConformanceCommand.parse()
+      guard let command = try ConformanceCommand(words: CommandLine.arguments.dropFirst()) else {
+        print(ConformanceCommand.help)
+        exit(0)
+      }
       try command.run(on: subjects, others: others)
       exit(0)
     } catch let code as ExitCode {
       exit(code.rawValue)
     } catch {
-      // The parser's own code for wrong usage is 64; scripts are promised 3.
-      let isHelp = ConformanceCommand.exitCode(for: error) == .success
-      print(ConformanceCommand.fullMessage(for: error))
-      exit(isHelp ? 0 : 3)
+      print("Error: \(error)\nFor all options: \(ConformanceCommand.name) --help")
+      exit(3)
     }
   }
 }

@@ -1,23 +1,12 @@
-public import ArgumentParser
 import Glibc
-public import HawtConformance
+import HawtConformance
 
 /// What concerns histories: seeded scripts, played on every backend and judged by a model.
-struct HistoryArguments: ParsableArguments {
-  @Flag(help: "Play histories on every backend, compare what is seen, and have the model judge it.")
+struct HistoryArguments {
   var compare = false
-
-  @Option(help: "How many histories, or how often to replay one that races; 10000 by default.")
   var histories: Int?
-
-  @Option(
-    help: "Which histories: lockstep (compared byte by byte), racing (judged by the model), or both (the default).")
   var pace: HistoryOptions.Choice?
-
-  @Option(help: "Write what was observed there, as JSON lines.")
   var trace: String?
-
-  @Option(help: "Play one history again, by the name that a failure prints: lockstep/SEED or racing/SEED, and steps.")
   var replay: String?
 
   /// Whether more than one history is played: one in lockstep shows the same each time.
@@ -30,14 +19,14 @@ struct HistoryArguments: ParsableArguments {
   ///   - seed: where the choice starts; nil: anywhere.
   ///   - patience: seconds.
   ///   - isJSON: whether nothing is printed but one object, at the end.
-  /// - Throws: the exit code, 1 the model rejects, 2 the backends differ; `ValidationError` for wrong usage.
+  /// - Throws: the exit code, 1 the model rejects, 2 the backends differ; `UsageError` for wrong usage.
   func run(on subjects: [Subject], seed: UInt64?, patience: Int, asJSON isJSON: Bool) throws {
     let count = histories ?? 10_000
     var options = HistoryOptions(seed: seed, count: count, choice: pace ?? .both, patience: .seconds(patience))
     options.command = CommandLine.arguments.first
     let file = try trace.map { path in
       guard let file = fopen(path, "w") else {
-        throw ValidationError("the file of --trace, \(path), cannot be written: \(String(cString: strerror(errno)))")
+        throw UsageError("the file of --trace, \(path), cannot be written: \(String(cString: strerror(errno)))")
       }
       return file
     }
@@ -55,7 +44,7 @@ struct HistoryArguments: ParsableArguments {
     if let replay {
       say("replaying \(replay) on \(names)")
       guard let found = try replayHistory(named: replay, on: subjects, options: options, trace: writer, willPlay) else {
-        throw ValidationError("'\(replay)' names no history")
+        throw UsageError("'\(replay)' names no history")
       }
       report = found
     } else {
@@ -74,5 +63,3 @@ struct HistoryArguments: ParsableArguments {
     throw ExitCode(finding.kind == .differs ? 2 : 1)
   }
 }
-
-extension HistoryOptions.Choice: ExpressibleByArgument {}

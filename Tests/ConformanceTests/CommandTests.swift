@@ -54,12 +54,28 @@ import Testing
     Refused("--list --matrix", "--matrix"),
     Refused("--compare --replay lockstep/1", "--replay"),
     Refused("--no-such-option", "--no-such-option"),
+    Refused("B3", "'B3'"),
+    Refused("--seed", "--seed takes a value"),
+    Refused("--seed --list", "--seed takes a value"),
+    Refused("--seed many", "'many'"),
+    Refused("--seed -1", "'-1'"),
+    Refused("--seed 1 --seed=2", "--seed is given twice"),
+    Refused("--format yaml", "text|tap|json|junit"),
+    Refused("--list=yes", "--list takes no value"),
   ]
 
   @Test(arguments: refused) func refusesWithExitCodeThree(_ refused: Refused) throws {
     let run = try CommandRun.of("hawt-conformance", refused.line.split(separator: " ").map(String.init))
     #expect(run.code == 3, "\(run)")
     #expect(run.text.contains("Error: ") && run.text.contains(refused.names), "\(run)")
+  }
+
+  @Test(arguments: ["--help", "-h"]) func helpNamesEveryOption(_ word: String) throws {
+    let run = try CommandRun.of("hawt-conformance", ["--list", word])
+    #expect(run.code == 0, "\(run)")
+    for option in ["--backend <names>", "--fail-fast ", "--format <text|tap|json|junit>", "--pace <", "--replay <"] {
+      #expect(run.text.contains("  " + option), "\(run)")
+    }
   }
 
   @Test func theListSaysWhyAndWhere() throws {

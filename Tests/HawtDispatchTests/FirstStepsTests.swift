@@ -3,15 +3,34 @@ import HawtDispatch
 import Synchronization
 import Testing
 
+/// Counts what handlers signal. What never comes fails the test, far later than any machine is late.
 final class Latch: @unchecked Sendable {
+  // Sound as Sendable: a POSIX semaphore may be used from any thread, and its memory never moves.
+  private static let patience = 60
   private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+
   init() { sem_init(semaphore, 0, 0) }
+
   deinit {
     sem_destroy(semaphore)
     semaphore.deallocate()
   }
+
   func signal() { sem_post(semaphore) }
-  func wait(_ count: Int = 1) { for _ in 0..<count { while sem_wait(semaphore) != 0 {} } }
+
+  /// Waits for so many signals. Throws, and says where, if they do not come.
+  func wait(_ count: Int = 1, sourceLocation: SourceLocation = #_sourceLocation) throws {
+    for number in 0..<count {
+      var limit = timespec()
+      clock_gettime(CLOCK_REALTIME, &limit)
+      limit.tv_sec += Self.patience
+      var result: CInt
+      repeat { result = sem_timedwait(semaphore, &limit) } while result != 0 && errno == EINTR
+      try #require(
+        result == 0, "\(number) of \(count) signals came, and no other within \(Self.patience) s",
+        sourceLocation: sourceLocation)
+    }
+  }
 }
 
 @Test(arguments: Backend.builtIn.indices) func serialQueueRunsInOrder(_ backend: Int) throws {
@@ -24,7 +43,7 @@ final class Latch: @unchecked Sendable {
     queue.async { if next.wrappingAdd(1, ordering: .relaxed).oldValue != i { good.store(false, ordering: .relaxed) } }
   }
   queue.async { latch.signal() }
-  latch.wait()
+  try latch.wait()
   let wasGood = good.load(ordering: .relaxed)
   #expect(wasGood)
   #expect(try queue.sync { 42 } == 42)
@@ -52,14 +71,14 @@ final class Latch: @unchecked Sendable {
   for round in 0..<100 {
     var byte: UInt8 = 1
     #expect(write(output, &byte, 1) == 1)
-    latch.wait()
+    try latch.wait()
     let moved = Latch()
     try queue.setTarget(dispatcher.threadQueues[(round + 1) % 2]) { _ in moved.signal() }
-    moved.wait()
+    try moved.wait()
     #expect(reads.registeredWorker == (round + 1) % 2)
   }
   reads.cancel()
-  closed.wait()
+  try closed.wait()
   close(output)
   _ = dispatcher.shutdownAndWait()
 }
@@ -77,11 +96,11 @@ final class Latch: @unchecked Sendable {
       latch.signal()
     }
   }
-  latch.wait(100)
+  try latch.wait(100)
   let source = dispatcher.makeTimerSource(target: queue) { _ in latch.signal() }
   source.schedule(after: .milliseconds(1), repeating: .milliseconds(1))
   try source.activate()
-  latch.wait(10)
+  try latch.wait(10)
   source.cancel()
   let merging = dispatcher.makeMergingSource(.sum as Aggregation<Int, Int>, target: queue) {
     #expect($0 == 3); latch.signal()
@@ -89,10 +108,10 @@ final class Latch: @unchecked Sendable {
   merging.merge(1)
   merging.merge(2)
   try merging.activate()
-  while true { latch.wait(); break }
+  try latch.wait()
   let report = dispatcher.shutdownAndWait()
   #expect(report.isClean)
   try dispatcher.restart()
   queue.async { latch.signal() }
-  latch.wait()
+  try latch.wait()
 }

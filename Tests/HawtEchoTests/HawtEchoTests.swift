@@ -8,7 +8,7 @@ import Testing
 @Suite("hawt-echo", .timeLimit(.minutes(1)))
 struct HawtEchoTests {
   enum Fault: String, CaseIterable, Sendable {
-    case none, swapsTwoBytes, dropsAByte, doublesAByte, answersAnotherConnection
+    case none, swapsTwoBytes, dropsAByte, doublesAByte, answersAnotherConnection, closesAConnection
   }
 
   @Test("The client sees every fault that a server can commit", arguments: Fault.allCases)
@@ -18,13 +18,13 @@ struct HawtEchoTests {
     let server = FaultyServer(fault, on: queue)
     let listener = try Listener(.loopback(), on: queue, connectionQueue: { queue }) { try server.serve($0) }
     try listener.activate()
-    let client = try LoadClient(
-      host: "127.0.0.1", port: try #require(listener.address.port), connections: 2, size: 100)
+    let client = try LoadClient(to: listener.address, connections: 2, size: 100)
     let report = try client.run(seconds: 0.2, grace: 0.2)
     switch fault {
-    case .none: #expect(report.isFaultless, "\(report)")
-    case .dropsAByte: #expect(report.lost > 0 && report.misordered > 0 && !report.isFaultless, "\(report)")
-    default: #expect(report.misordered > 0 && !report.isFaultless, "\(report)")
+    case .none: #expect(report.faults.isEmpty, "\(report)")
+    case .dropsAByte: #expect(report.lost > 0 && report.misordered > 0 && report.faults.count == 2, "\(report)")
+    case .closesAConnection: #expect(report.broken == 1 && !report.faults.isEmpty, "\(report)")
+    default: #expect(report.misordered > 0 && !report.faults.isEmpty, "\(report)")
     }
     queue.async { server.close() }
     listener.cancel()
@@ -37,7 +37,7 @@ struct HawtEchoTests {
       try DemoRow(
         style: style, backend: .epoll, load: Fields(load, kind: "load"), server: Fields(server, kind: "statistics"))
     }
-    let load = "load connections 50 requests 9 rps 3 p50us 1 p99us 2 lost 0 misordered 0"
+    let load = "load connections 50 requests 9 rps 3 p50us 1 p99us 2 lost 0 misordered 0 broken 0"
     let good = try row(.reactor, load: load, server: "statistics connections 50 threads 2 migrations 150 fewest 3")
     #expect(good.faults.isEmpty)
     #expect(
@@ -46,8 +46,8 @@ struct HawtEchoTests {
     let still = "statistics connections 50 threads 1 migrations 100 fewest 2"
     #expect(try row(.reactor, load: load, server: still).faults.count == 2)
     #expect(try row(.proactor, load: load, server: still).faults.count == 1)
-    let bad = "load connections 50 requests 0 rps 0 p50us 0 p99us 0 lost 5 misordered 6"
-    #expect(try row(.reactor, load: bad, server: still).faults.count == 5)
+    let bad = "load connections 50 requests 0 rps 0 p50us 0 p99us 0 lost 5 misordered 6 broken 7"
+    #expect(try row(.reactor, load: bad, server: still).faults.count == 6)
     #expect(throws: ChildError.self) { try Fields("load connections", kind: "statistics") }
     #expect(throws: ChildError.self) { try Fields("load connections", kind: "load").number("connections") }
   }
@@ -101,6 +101,7 @@ private final class FaultyServer: @unchecked Sendable {
       bytes.swapAt(place, place + 1)
     case .dropsAByte: bytes.remove(at: 3)
     case .doublesAByte: bytes.insert(bytes[3], at: 3)
+    case .closesAConnection: connection.cancel()
     case .answersAnotherConnection: return connections.first { $0 !== connection } ?? connection
     }
     return connection

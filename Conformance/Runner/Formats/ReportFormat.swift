@@ -1,8 +1,7 @@
-import ArgumentParser
 import HawtConformance
 
 /// The ways in which `hawt-conformance` writes what it found.
-enum Format: String, CaseIterable, ExpressibleByArgument {
+enum Format: String, CaseIterable {
   case text, tap, json, junit
 
   /// Makes what writes this format.

@@ -7,18 +7,16 @@ struct DemoCommand: ParsableCommand {
     discussion: "Exits with 1 if a byte was lost or out of order, if a connection of a reactor migrated fewer than 3"
       + " times, or if the handlers of all connections ran on one thread.")
 
-  @Option(help: "How many connections.")
-  var connections = 50
-  @Option(help: "How long each row takes.")
-  var seconds = 3.0
-  @Option(help: "Bytes in a request.")
-  var size = 64
-  @Option(help: "How many workers the server has, at least 2; default: one per CPU.")
+  @OptionGroup
+  var load: LoadOptions
+  @Option(
+    parsing: .unconditional, help: "How many workers the server has, at least 2; default: one per CPU, at least 2.")
   var threads: Int?
 
   func validate() throws {
-    if let threads, threads < 2 { throw ValidationError("--threads must be at least 2, or nothing could migrate") }
-    guard seconds >= 1 else { throw ValidationError("--seconds must be at least 1, so that there is time to migrate") }
+    // On one worker nothing could migrate, and in less than a second not often enough.
+    try check("--threads", threads, in: 2...1024)
+    try check("--seconds", load.seconds, in: 1...86_400)
   }
 
   func run() throws {
@@ -26,7 +24,7 @@ struct DemoCommand: ParsableCommand {
     signal(SIGPIPE, SIG_IGN)
     let workers = threads ?? max(2, sysconf(CInt(_SC_NPROCESSORS_ONLN)))
     Output.line(
-      "echo demonstration: \(workers) workers, \(connections) connections, requests of \(size) bytes, every byte checked"
+      "echo demonstration: \(workers) workers, \(load.connections) connections, requests of \(load.size) bytes, every byte checked"
     )
     for missing in BackendChoice.allCases where missing.backend == nil {
       Output.line("left out: \(missing.rawValue), which is not built in; to have it, \(missing.howToHaveIt)")
@@ -35,9 +33,8 @@ struct DemoCommand: ParsableCommand {
     for backend in BackendChoice.builtIn {
       for style in [Style.reactor, .proactor] {
         let migrating = style == .reactor ? ", every live connection migrating" : ""
-        Output.line("running \(style.rawValue) on \(backend.rawValue) for \(seconds) s\(migrating) …")
-        let run = DemoRun(
-          style: style, backend: backend, connections: connections, seconds: seconds, size: size, threads: workers)
+        Output.line("running \(style.rawValue) on \(backend.rawValue) for \(load.seconds) s\(migrating) …")
+        let run = DemoRun(style: style, backend: backend, load: load, threads: workers)
         rows.append(try run.row())
       }
     }

@@ -11,6 +11,7 @@ struct DemoRow {
   let fewestMigrations: Int
   let lost: Int
   let misordered: Int
+  let broken: Int
 
   init(style: Style, backend: BackendChoice, load: Fields, server: Fields) throws {
     self.style = style
@@ -21,6 +22,7 @@ struct DemoRow {
     p99us = try load.number("p99us")
     lost = try load.number("lost")
     misordered = try load.number("misordered")
+    broken = try load.number("broken")
     threads = try server.number("threads")
     migrations = try server.number("migrations")
     fewestMigrations = try server.number("fewest")
@@ -31,6 +33,7 @@ struct DemoRow {
     var faults: [String] = []
     if lost > 0 { faults.append("\(lost) bytes were lost") }
     if misordered > 0 { faults.append("\(misordered) bytes were out of order") }
+    if broken > 0 { faults.append("\(broken) connections were broken off") }
     if requestsPerSecond == 0 { faults.append("no request was answered") }
     if threads < 2 { faults.append("the handlers of all connections ran on \(threads) thread") }
     if style == .reactor && fewestMigrations < 3 {

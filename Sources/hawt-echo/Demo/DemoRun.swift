@@ -7,9 +7,7 @@ struct DemoRun {
 
   let style: Style
   let backend: BackendChoice
-  let connections: Int
-  let seconds: Double
-  let size: Int
+  let load: LoadOptions
   let threads: Int
 
   func row() throws -> DemoRow {
@@ -22,13 +20,13 @@ struct DemoRun {
       throw ChildError(description: "expected 'listening ADDRESS:PORT', got '\(listening)'")
     }
     let client = try ChildProcess([
-      "load", "--port", String(port), "--connections", "\(connections)", "--seconds", "\(seconds)",
-      "--size", "\(size)",
+      "load", "--port", String(port), "--connections", "\(load.connections)", "--seconds", "\(load.seconds)",
+      "--size", "\(load.size)",
     ])
-    let load = try Fields(loadLine(client, server), kind: "load")
+    let result = try Fields(loadLine(client, server), kind: "load")
     server.send("statistics")
     let books = try Fields(server.line(within: Self.patience), kind: "statistics")
-    let row = try DemoRow(style: style, backend: backend, load: load, server: books)
+    let row = try DemoRow(style: style, backend: backend, load: result, server: books)
     // Its status only repeats what the numbers say.
     _ = try client.status(within: Self.patience)
     server.terminate()
@@ -39,8 +37,8 @@ struct DemoRun {
 
   /// The client's result; until it comes, every live connection of a reactor is moved on, again and again.
   private func loadLine(_ client: ChildProcess, _ server: ChildProcess) throws -> String {
-    let step = style == .reactor ? Self.migrationInterval : seconds + Self.patience
-    for _ in 0..<Int((seconds + Self.patience) / step) {
+    let step = style == .reactor ? Self.migrationInterval : load.seconds + Self.patience
+    for _ in 0..<Int((load.seconds + Self.patience) / step) {
       if let line = try client.lineIfAny(within: step) { return line }
       server.send("migrate")
       _ = try Fields(server.line(within: Self.patience), kind: "migrated")

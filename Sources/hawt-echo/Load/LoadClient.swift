@@ -9,13 +9,13 @@ final class LoadClient {
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
   private var connections: [LoadConnection] = []
   private var latencies = LatencyHistogram()
-  private var busy = 0
+  /// How many connections may still bring something.
+  private var open = 0
 
-  init(host: String, port: UInt16, connections count: Int, size: Int) throws {
+  init(to address: SocketAddress, connections count: Int, size: Int) throws {
     self.size = size
     poller = epoll_create1(CInt(EPOLL_CLOEXEC))
     guard poller >= 0 else { throw SocketError.system(.open, subject: "a poller", errno: errno) }
-    let address = try SocketAddress(host, port: port)
     for index in 0..<count {
       connections.append(LoadConnection(descriptor: try connect(to: address), stream: index))
       watch(index, EPOLL_CTL_ADD, writing: false)
@@ -28,18 +28,19 @@ final class LoadClient {
     buffer.deallocate()
   }
 
-  /// - Parameter grace: how long answers may still come after the time is up, before they count as lost.
+  /// - Parameter grace: how long answers may still come after the time is up, before they count as lost, and how long
+  ///   the server may take to close what was finished.
   func run(seconds: Double, grace: Double = 2) throws -> LoadReport {
     let begin = Self.now()
     let end = begin + UInt64(seconds * 1e9)
     let last = end + UInt64(grace * 1e9)
     for index in connections.indices {
-      busy += 1
+      open += 1
       handle(connections[index].start(size: size, now: Self.now(), using: buffer), index, end)
     }
     var events = [epoll_event](repeating: epoll_event(), count: 256)
     var time = Self.now()
-    while busy > 0 && time < last {
+    while open > 0 && time < last {
       let limit = time < end ? end : last
       let count = epoll_wait(poller, &events, CInt(events.count), CInt((limit - time) / 1_000_000 + 1))
       guard count >= 0 || errno == EINTR else {
@@ -56,7 +57,7 @@ final class LoadClient {
     if event.events & EPOLLOUT.rawValue != 0 {
       let progress = connections[index].write(using: buffer)
       if case .waiting = progress { watch(index, EPOLL_CTL_MOD, writing: false) }
-      if case .broken = progress { return handle(progress, index, end) }
+      if case .closed = progress { return handle(progress, index, end) }
     }
     if event.events & ~EPOLLOUT.rawValue != 0 { handle(connections[index].read(using: buffer), index, end) }
   }
@@ -70,18 +71,16 @@ final class LoadClient {
     case .answered:
       let time = Self.now()
       latencies.record(nanoseconds: time - connections[index].startedAt)
-      guard time < end else {
-        busy -= 1
-        return
-      }
+      guard time < end else { return connections[index].finish() }
       let next = connections[index].start(size: size, now: time, using: buffer)
       // Not a recursion without end: a request that was just sent is not answered yet.
       handle(next, index, end)
-    case .broken(let error):
-      Output.error("connection \(index): \(error)")
+    case .closed(let why):
+      connections[index].end()
+      if connections[index].phase == .broken { Output.error("connection \(index): \(why)") }
       var event = epoll_event()
       epoll_ctl(poller, EPOLL_CTL_DEL, connections[index].descriptor, &event)
-      busy -= 1
+      open -= 1
     }
   }
 
@@ -96,7 +95,8 @@ final class LoadClient {
     LoadReport(
       connections: connections.count, requests: latencies.count, seconds: seconds,
       p50us: Int(latencies.percentile(0.50) / 1000), p99us: Int(latencies.percentile(0.99) / 1000),
-      lost: connections.reduce(0) { $0 + $1.owed }, misordered: connections.reduce(0) { $0 + $1.misordered })
+      lost: connections.reduce(0) { $0 + $1.owed }, misordered: connections.reduce(0) { $0 + $1.misordered },
+      broken: connections.count { $0.phase == .broken })
   }
 
   /// Waits for the connection: nothing else is to be done before all of them stand.

@@ -6,10 +6,11 @@ import HawtSockets
 final class EchoServer: @unchecked Sendable {
   // Sound as Sendable: all variables are touched on `queue` alone.
 
-  /// How long clients may take to fetch their answers while the server stops, and how long the dispatcher may take
-  /// after that: 2 seconds together, with something to spare.
+  /// How long clients may take to fetch their answers while the server stops, how long closing may take for those that do
+  /// not, and how long the dispatcher may take after that: 2 seconds together, with something to spare.
   static let stopLimit: Duration = .milliseconds(1400)
-  static let shutdownLimit: Duration = .milliseconds(400)
+  static let closeLimit: Duration = .milliseconds(200)
+  static let shutdownLimit: Duration = .milliseconds(300)
 
   /// Accepts, and keeps the books.
   let queue: SerialQueue
@@ -18,6 +19,8 @@ final class EchoServer: @unchecked Sendable {
   private let stopped: @Sendable () -> Void
   private var listener: Listener?
   private var sessions: [ObjectIdentifier: Session] = [:]
+  /// How many were accepted and are not among `sessions` yet: they may have read something already.
+  private var arriving = 0
   private var ended = Tally()
   private var nextWorker = 0
   private var isStopping = false
@@ -52,32 +55,45 @@ final class EchoServer: @unchecked Sendable {
       isStopping = true
       listener?.cancel()
       for session in sessions.values { session.finish(within: Self.stopLimit) }
-      stopTimer = queue.asyncAfter(Self.stopLimit) { [self] in finishStopping() }
-      if sessions.isEmpty { finishStopping() }
+      stopTimer = queue.asyncAfter(Self.stopLimit) { [self] in abandonSessions() }
+      finishStoppingIfAllEnded()
     }
+  }
+
+  /// Whoever has not taken its answers in time goes without.
+  private func abandonSessions() {
+    for session in sessions.values { session.connection.cancel() }
+    stopTimer = queue.asyncAfter(Self.closeLimit) { [self] in finishStopping() }
+  }
+
+  private func finishStoppingIfAllEnded() {
+    if isStopping && sessions.isEmpty && arriving == 0 { finishStopping() }
   }
 
   private func finishStopping() {
     guard !isStopped else { return }
     isStopped = true
     stopTimer?.cancel()
-    // Whoever has not taken its answers in time goes without.
-    for session in sessions.values { session.connection.cancel() }
     stopped()
   }
 
   /// The queue of the next connection: its target alone tells the styles apart.
   private func makeQueue() throws -> SerialQueue {
-    guard style == .reactor else { return dispatcher.makeSerialQueue(label: "connection") }
     let workers = dispatcher.threadQueues
     nextWorker = (nextWorker + 1) % workers.count
-    return try dispatcher.makeSerialQueue(label: "connection", target: workers[nextWorker])
+    let made =
+      try style == .reactor
+      ? dispatcher.makeSerialQueue(label: "connection", target: workers[nextWorker])
+      : dispatcher.makeSerialQueue(label: "connection")
+    arriving += 1
+    return made
   }
 
   /// Runs on the connection's queue.
   private func serve(_ connection: Connection) throws {
     let session = Session(connection)
     queue.async { [self] in
+      arriving -= 1
       sessions[ObjectIdentifier(session)] = session
       if isStopping { session.finish(within: Self.stopLimit) }
     }
@@ -86,7 +102,7 @@ final class EchoServer: @unchecked Sendable {
       queue.async { [self] in
         ended.add(migrations: session.migrations, threads: threads)
         sessions[ObjectIdentifier(session)] = nil
-        if isStopping && sessions.isEmpty { finishStopping() }
+        finishStoppingIfAllEnded()
       }
     }
     try session.start()

@@ -12,41 +12,54 @@ struct ServeCommand: ParsableCommand {
   var backend: BackendChoice?
   @Option(help: "Whether a connection stays on one thread (reactor) or runs on any (proactor).")
   var style: Style = .reactor
-  @Option(help: "How many workers; default: one per usable CPU.")
+  @Option(parsing: .unconditional, help: "How many workers; default: one per usable CPU.")
   var threads: Int?
   @Option(help: "The numeric address to listen at.")
   var host = "127.0.0.1"
-  @Option(help: "The port; 0: any that is free, as printed.")
-  var port: UInt16 = 7777
+  @Option(parsing: .unconditional, help: "The port; 0: any that is free, as printed.")
+  var port = 7777
   @Flag(help: "Take commands on standard input: `statistics`, `migrate`; its end stops the server.")
   var control = false
+
+  func validate() throws {
+    _ = try address(host: host, port: port, from: 0)
+    try check("--threads", threads, in: 1...1024)
+    if let backend, backend.backend == nil {
+      throw ValidationError("--backend \(backend.rawValue) is not built in; to have it, \(backend.howToHaveIt)")
+    }
+  }
 
   func run() throws {
     let dispatcher = try makeDispatcher()
     let stopped = Gate()
     let server = EchoServer(on: dispatcher, style: style) { stopped.open() }
-    let signals = [SIGINT, SIGTERM].map { number in
+    let signals = [SIGINT, SIGTERM]
+    let sources = signals.map { number in
       dispatcher.makeSignalSource(number, target: server.queue) { _ in server.stop() }
     }
-    for signal in signals { try signal.activate() }
+    for source in sources { try source.activate() }
+    unblock(signals)
     let channel = control ? try ControlChannel(server: server) : nil
-    let address = try server.start(at: SocketAddress(host, port: port))
-    Output.line("listening \(address)")
+    Output.line("listening \(try server.start(at: address(host: host, port: port, from: 0)))")
     stopped.wait()
     channel?.close()
-    for signal in signals { signal.cancel() }
     let report = dispatcher.shutdownAndWait(deadline: EchoServer.shutdownLimit)
     if !report.isClean { Output.error("stopped with work left: \(report)") }
+    // To the very end: without them, another signal would end the process by itself, with another exit code.
+    withExtendedLifetime(sources) {}
+  }
+
+  /// A process inherits what its parent has blocked, and no thread would take these signals then.
+  private func unblock(_ signals: [CInt]) {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for signal in signals { sigaddset(&set, signal) }
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 
   private func makeDispatcher() throws -> Dispatcher {
     var configuration = Configuration(name: "hawt-echo", workers: threads)
-    if let backend {
-      guard let chosen = backend.backend else {
-        throw ValidationError("\(backend.rawValue) is not built in; to have it, \(backend.howToHaveIt)")
-      }
-      configuration.backend = chosen
-    }
+    if let backend { configuration.backend = backend.backend }
     return try Dispatcher(configuration: configuration)
   }
 }
