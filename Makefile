@@ -16,9 +16,10 @@ else
   $(error BACKEND is '$(BACKEND)': choose epoll or libevent, or leave it unset for epoll, and libevent where it is installed)
 endif
 
-traits_epoll :=
-traits_libevent := --traits Libevent
-traits_both := --traits default,Libevent
+# ConformanceCommand: the kit's command, which a package that depends on the library has only if it asks for it.
+traits_epoll := --traits default,ConformanceCommand
+traits_libevent := --traits Libevent,ConformanceCommand
+traits_both := --traits default,Libevent,ConformanceCommand
 
 # What `make conformance` looks at; libevent on poll is no choice of the library's, but shows that rules are not epoll's.
 subjects_epoll := epoll
@@ -79,10 +80,10 @@ formats: ## have the command's formats read by prove, xmllint and junitparser
 	Scripts/check-formats $(scratch)/debug
 
 mutants: ## break the production code in each committed way and see that its rule fails
-	TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) Conformance/Broken/run.sh
+	TRAITS=$(subst --traits ,,$(traits_$(configuration))) Conformance/Broken/run.sh
 
 mutants-quick: ## the same with a few of them, one for each family of rules at least
-	CONFIG=debug PATIENCE=$(or $(PATIENCE),3) TRAITS=$(or $(subst --traits ,,$(traits_$(configuration))),default) \
+	CONFIG=debug PATIENCE=$(or $(PATIENCE),3) TRAITS=$(subst --traits ,,$(traits_$(configuration))) \
 	  Conformance/Broken/run.sh --quick
 
 models: ## check the protocols' models exhaustively with spin

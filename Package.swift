@@ -31,9 +31,11 @@ let package = Package(
     .trait(
       name: "LibeventDefault", description: "Makes libevent what `.default` means.",
       enabledTraits: ["Libevent"]),
+    .trait(name: "ConformanceCommand", description: "The product of that name works, and needs swift-argument-parser."),
   ],
+  // What a product needs is fetched by everybody who depends on this package, unless a trait stands before it. The
+  // executables are no products.
   dependencies: [
-    // For hawt-echo alone, which is no product: what a product needs is fetched by everybody who depends on this package.
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
   targets: [
@@ -61,8 +63,12 @@ let package = Package(
       name: "HawtConformance", dependencies: ["HawtDispatch", "Polling", "CLinux"] + backends,
       path: "Conformance/Kit", swiftSettings: strict),
     .target(
-      name: "HawtConformanceCommand", dependencies: ["HawtConformance", "Polling"], path: "Conformance/Runner",
-      swiftSettings: strict),
+      name: "HawtConformanceCommand",
+      dependencies: [
+        "HawtConformance", "Polling",
+        .product(
+          name: "ArgumentParser", package: "swift-argument-parser", condition: .when(traits: ["ConformanceCommand"])),
+      ], path: "Conformance/Runner", swiftSettings: strict),
     .executableTarget(
       name: "hawt-conformance", dependencies: ["HawtConformance", "HawtConformanceCommand"],
       path: "Conformance/Main", swiftSettings: strict),

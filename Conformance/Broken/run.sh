@@ -3,8 +3,8 @@
 # fail on every backend, and no rule of a family that has nothing to do with it. Usage: run.sh [--quick] [NAME...]  (all of
 # MANIFEST by default; --quick: those marked quick, and the other families are not asked)
 #
-# Environment: TRAITS (default: "default"), CONFIG (debug builds faster, release races harder), SCRATCH (build directory,
-# kept for the next run), PATIENCE (seconds that a check waits for an event that a mutant may have lost), SEED, SCALE (how
+# Environment: TRAITS (default: "default,ConformanceCommand"), CONFIG (debug builds faster, release races harder), SCRATCH
+# (build directory, kept for the next run), PATIENCE (seconds that a check waits for an event that a mutant may have lost), SEED, SCALE (how
 # much work checks do; 1 by default, because a race that a mutant opens must be met).
 set -u
 
@@ -13,7 +13,7 @@ if [ "${1:-}" = --quick ]; then only_quick=true; shift; fi
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-traits=${TRAITS:-default}
+traits=${TRAITS:-default,ConformanceCommand}
 config=${CONFIG:-release}
 patience=${PATIENCE:-5}
 seed=${SEED:-1}

@@ -4,7 +4,7 @@ import PackageDescription
 // A package of somebody else's, with a backend of its own, that depends on the library by path.
 let package = Package(
   name: "poll-backend",
-  dependencies: [.package(name: "HawtDispatch", path: "../..")],
+  dependencies: [.package(name: "HawtDispatch", path: "../..", traits: [.defaults, "ConformanceCommand"])],
   targets: [
     .target(name: "PollBackend", dependencies: [.product(name: "Polling", package: "HawtDispatch")]),
     .executableTarget(

@@ -1,4 +1,10 @@
 import BrokenBackends
+import Glibc
 import HawtConformanceCommand
 
-ConformanceMain.run(([.control] + BrokenSubject.all).map(\.subject))
+#if ConformanceCommand
+  ConformanceMain.run(([.control] + BrokenSubject.all).map(\.subject))
+#else
+  print("built without the trait ConformanceCommand: build with --traits default,ConformanceCommand")
+  exit(3)
+#endif

@@ -1,18 +1,20 @@
-import Glibc
+#if ConformanceCommand
+  import Glibc
 
-/// Where lines go: standard output, or what a test looks at.
-struct Output {
-  private let take: (String) -> Void
+  /// Where lines go: standard output, or what a test looks at.
+  struct Output {
+    private let take: (String) -> Void
 
-  init(_ take: @escaping (String) -> Void) { self.take = take }
+    init(_ take: @escaping (String) -> Void) { self.take = take }
 
-  /// Each line is out before what follows may crash.
-  static var standard: Output {
-    Output { line in
-      Swift.print(line)
-      fflush(nil)
+    /// Each line is out before what follows may crash.
+    static var standard: Output {
+      Output { line in
+        Swift.print(line)
+        fflush(nil)
+      }
     }
-  }
 
-  func print(_ line: String) { take(line) }
-}
+    func print(_ line: String) { take(line) }
+  }
+#endif
