@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// A merging source inside: what was merged and not delivered, under a lock of its own.
 final class MergingCore<Element: Sendable, Aggregate: Sendable>: SourceBase, @unchecked Sendable {
-  // Sound as Sendable: `lock` guards `waiting` and `isClosed`.
+  // Sound as Sendable: `lock` guards `waiting`.
 
   final class EventBox: HandlerBox, @unchecked Sendable {
     // Sound as Sendable: see `HandlerBox`.
@@ -19,7 +19,6 @@ final class MergingCore<Element: Sendable, Aggregate: Sendable>: SourceBase, @un
   private let aggregation: Aggregation<Element, Aggregate>
   private let lock = Lock()
   private var waiting: Aggregate?
-  private var isClosed = false
 
   init(dispatcher: DispatcherCore, queue: QueueCore, _ aggregation: Aggregation<Element, Aggregate>) {
     self.aggregation = aggregation
@@ -34,7 +33,9 @@ final class MergingCore<Element: Sendable, Aggregate: Sendable>: SourceBase, @un
     // Released without the lock: its deinitializer may merge.
     var replaced: Aggregate?
     let isFirst = lock.withLock { () -> Bool? in
-      if isClosed { return nil }
+      // What is accepted is delivered or is residue (rules C1, C4): the cancel handler takes what waits under the lock, and
+      // whoever comes here after it sees the cancel.
+      if isCancelled { return nil }
       guard waiting != nil, let fold = aggregation.fold else {
         replaced = waiting
         waiting = aggregation.first(element)
@@ -67,13 +68,7 @@ final class MergingCore<Element: Sendable, Aggregate: Sendable>: SourceBase, @un
     do { try box.run(aggregate) } catch { dispatcher.report(error, .eventHandler, on: worker.currentQueue) }
   }
 
-  /// What was accepted is delivered or is residue: nothing is accepted after this (rules C1, C4).
-  override func desiredChanged() {
-    if isCancelled { lock.withLock { isClosed = true } }
-  }
-
   override func runCancelHandler(on worker: Worker) {
-    lock.withLock { isClosed = true }
     let residue = takeWaiting()
     guard let box = cancelHandler.current as? ResidueBox else { return }
     do { try box.run(residue) } catch { dispatcher.report(error, .cancelHandler, on: worker.currentQueue) }

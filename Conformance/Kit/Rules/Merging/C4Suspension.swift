@@ -12,6 +12,7 @@ extension Rule {
       Check("kept before activation, one delivery then", keptBeforeActivation),
       Check("kept while the target is suspended", keptWhileTheTargetIs),
       Check("refused after cancel", refusedAfterCancel),
+      Check("refused once any of several cancels has returned, none of which waits for a fold", cancelBesideAFold),
       Check("a life: activate twice, handlers after cancel, the cancel handler once", lifeOfAMergingSource),
     ])
 }
@@ -49,6 +50,41 @@ private func keptWhileSuspended(_ context: CheckContext) throws {
       seen.count == 5, "on \(target.name), resume delivered \(seen.all.dropFirst(5)) though nothing was merged")
     source.cancel()
   }
+}
+
+private func cancelBesideAFold(_ context: CheckContext) throws {
+  let bench = try context.bench()
+  let (folding, residue) = (context.gate(), context.recorder(of: [Int].self))
+  let aggregation = Aggregation<Int, [Int]>(first: { [$0] }) {
+    folding.pass()
+    $0.append($1)
+  }
+  let source = bench.dispatcher.makeMergingSource(aggregation, target: bench.dispatcher.global())
+  source.setCancelHandler { residue.append($0 ?? []) }
+  source.merge(1)
+  let folded = context.recorder(of: Bool.self)
+  Thread { folded.append(source.merge(2).isAccepted) }.detach()
+  try folding.waitForArrivals()
+  let cancelled = context.latch(2)
+  for _ in 0..<2 {
+    Thread {
+      source.cancel()
+      cancelled.signal()
+    }.detach()
+  }
+  let returned = cancelled.wait(atMost: context.patience / 4)
+  context.expect(returned, "a cancel waited for the fold of an element, which is the user's code")
+  // It meets the fold, which still goes on.
+  let late = context.recorder(of: Bool.self)
+  Thread { late.append(source.merge(3).isAccepted) }.detach()
+  folding.open()
+  try late.wait(forCount: 1, of: "a merge after two cancels")
+  try folded.wait(forCount: 1, of: "a merge during which the source was cancelled")
+  context.expect(late.all == [false], "a merge was accepted though a cancel had returned")
+  context.expect(folded.all == [true], "an element that was being folded in was refused")
+  try residue.wait(forCount: 1, of: "the residue")
+  context.expect(residue.all == [[1, 2]], "the residue is \(residue.all)")
+  context.record("cancels beside a fold", 2)
 }
 
 private func keptBeforeActivation(_ context: CheckContext) throws {
