@@ -148,6 +148,31 @@ struct ListenerTests {
     #expect(system.counts.value.isBalanced)
   }
 
+  @Test("Listeners that share an address each get connections, and none is lost", arguments: backends)
+  func sharedAddress(backend: Backend) async throws {
+    let system = TestSystem()
+    try await withDispatcher(backend) { dispatcher in
+      let accepted = Promise<Int>()
+      var listeners: [Listener] = []
+      for number in 0..<2 {
+        let queue = dispatcher.makeSerialQueue()
+        let listener = try Listener(
+          listeners.first?.address ?? .loopback(), on: queue, options: .init(reusesPort: true), system: system,
+          connectionQueue: { queue }
+        ) { _ in accepted.fulfil(number) }
+        try listener.activate()
+        listeners.append(listener)
+      }
+      // The kernel chooses by the peer's port: that all of so many fall to one is out of the question.
+      let peers = try (0..<64).map { _ in try PlainPeer(to: listeners[0].address) }
+      var counts = [0, 0]
+      for _ in peers { counts[await accepted.next()] += 1 }
+      #expect(counts.allSatisfy { $0 > 0 }, "\(counts)")
+      for listener in listeners { listener.cancel() }
+    }
+    #expect(system.counts.value.isBalanced)
+  }
+
   @Test("A Unix path is removed when its listener closes, also one that was never activated")
   func removesItsPath() async throws {
     let system = TestSystem()
