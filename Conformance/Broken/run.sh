@@ -1,15 +1,27 @@
 #!/bin/sh
 # Who tests the tests: applies each mutant to a copy of the tree, builds it, and expects the rule that is named for it to
-# fail on every backend, and no rule of a family that has nothing to do with it. Usage: run.sh [--quick] [NAME...]  (all of
-# MANIFEST by default; --quick: those marked quick, and the other families are not asked)
+# fail on every backend, and no rule of a family that has nothing to do with it.
+#
+#     run.sh [--alone] [--quick] [--shard K/N] [NAME...]
+#
+# All of MANIFEST by default. --alone: the other families are not asked. --quick: those marked quick, alone. --shard K/N:
+# every N-th of the others, from the K-th (0 to N - 1), so that N runs look at all; with --quick, beside the quick ones.
 #
 # Environment: TRAITS (default: "default,ConformanceCommand"), CONFIG (debug builds faster, release races harder), SCRATCH
 # (build directory, kept for the next run), PATIENCE (seconds that a check waits for an event that a mutant may have lost), SEED, SCALE (how
 # much work checks do; 1 by default, because a race that a mutant opens must be met).
 set -u
 
-only_quick=false
-if [ "${1:-}" = --quick ]; then only_quick=true; shift; fi
+quick=false alone=false shard='' shards=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    --quick) quick=true alone=true; shift ;;
+    --alone) alone=true; shift ;;
+    --shard) shard=${2%/*} shards=${2#*/}; shift 2 ;;
+    -*) echo "run.sh: unknown option $1; its head says which there are" >&2; exit 3 ;;
+    *) break ;;
+  esac
+done
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -81,7 +93,7 @@ verdict() {
   if [ "$code" -eq 1 ] && [ "$killed" -eq "$backends" ] && [ "$killed" -gt 0 ]; then
     others=$(unrelated "$families")
     # Asking all other families costs a minute or two each time.
-    $only_quick && others=
+    $alone && others=
     if [ -n "$others" ] && ! run_rule "$others" && ! run_rule "$others"; then
       echo "mutant $name: killed by $rule, and by what has nothing to do with it:"
       grep '^[A-Z][0-9]* *FAILED' "$log" | sort -u | sed 's/^/    /'; return 1
@@ -92,13 +104,28 @@ verdict() {
   return 1
 }
 
-# Whether mutant $1 with mark $2 is among what was asked for: the rest, or everything.
-wanted() {
-  chosen=$1 mark=$2; shift 2
-  if $only_quick && [ "$mark" != quick ]; then return 1; fi
-  [ $# -eq 0 ] && return 0
-  for each in "$@"; do [ "$each" = "$chosen" ] && return 0; done
-  return 1
+# What was asked for, as MANIFEST has it: NAME RULE FAMILIES.
+chosen() {
+  place=-1
+  while read -r name rule families mark; do
+    case $name in ''|'#'*) continue ;; esac
+    in_shard=false
+    if [ "$mark" != quick ]; then
+      place=$((place + 1))
+      [ -n "$shards" ] && [ $((place % shards)) -eq "$shard" ] && in_shard=true
+    fi
+    if $quick; then
+      [ "$mark" = quick ] || $in_shard || continue
+    elif [ -n "$shards" ]; then
+      $in_shard || continue
+    fi
+    if [ $# -gt 0 ]; then
+      named=false
+      for each in "$@"; do [ "$each" = "$name" ] && named=true; done
+      $named || continue
+    fi
+    echo "$name $rule $families"
+  done < "$here/MANIFEST"
 }
 
 # Code moves on: a patch that applies to nothing any more is told at once, whichever mutants are asked for.
@@ -112,8 +139,8 @@ done
 # Failing where nothing is broken would prove nothing: the unchanged tree must pass the same rules first.
 sync_tree
 if ! build_copy; then echo "the unchanged tree does not build:"; tail -20 "$log"; exit 1; fi
-rules=$(grep -v '^#' "$here/MANIFEST" | while read -r name rule families mark; do
-  [ -n "$name" ] && wanted "$name" "$mark" "$@" && echo "${rule%!}"; done | sort -u)
+chosen "$@" > "$work/chosen"
+rules=$(while read -r name rule families; do echo "${rule%!}"; done < "$work/chosen" | sort -u)
 for rule in $rules; do
   # Several attempts: what is judged by measurement may suffer from a machine that is busy with something else.
   run_rule "$rule" || run_rule "$rule" || run_rule "$rule" || {
@@ -121,11 +148,9 @@ for rule in $rules; do
 done
 echo "unchanged: keeps" $rules
 
-while read -r name rule families mark; do
-  case $name in ''|'#'*) continue ;; esac
-  wanted "$name" "$mark" "$@" || continue
+while read -r name rule families; do
   if verdict "$name" "$rule" "$families" < /dev/null; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
-done < "$here/MANIFEST"
+done < "$work/chosen"
 sync_tree
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
