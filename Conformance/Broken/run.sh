@@ -56,9 +56,10 @@ build_copy() {
   (cd "$copy" && swift build -c "$config" --traits "$traits" --scratch-path "$build" --product hawt-conformance) > "$log" 2>&1
 }
 
-# Runs one rule; $log then tells what it saw.
+# Runs rules; $log then tells what they saw. One failed check is enough: a later one might end the process before it is told.
 run_rule() {
-  timeout 600 "$build/$config/hawt-conformance" --rule "$1" --seed "$seed" --scale "$scale" --patience "$patience" > "$log" 2>&1
+  timeout 600 "$build/$config/hawt-conformance" --rule "$1" --fail-fast --seed "$seed" --scale "$scale" \
+    --patience "$patience" > "$log" 2>&1
 }
 
 # The rules of the families that are not among $1.
