@@ -15,10 +15,12 @@ public struct Configuration: Sendable {
   public var queueBudget: Duration
   /// How many tasks a worker runs at most before it looks at the clock (rule Q4).
   public var tasksBetweenClockChecks: Int
-  /// How often a worker with work at hand looks at its poller and its timers (rule Q4); more than zero. Less time between
-  /// looks serves IO sooner beside saturated queues, and costs a system call each.
+  /// How often a worker with work at hand looks at its poller (rule Q4); more than zero. Less time between looks serves IO
+  /// sooner beside saturated queues, and costs a system call each.
   public var pollInterval: Duration
-  /// How long a worker may be in user code before an idle one serves its poller (rule Q13); from 100 µs to a minute.
+  /// How long a worker may be in user code before others serve its poller and take its unpinned work (rule Q13); from 100
+  /// µs to a minute. An idle worker looks twice as seldom. Below `queueBudget`, ordinary work counts as stuck now and then;
+  /// above 2 ms, what waits for a stuck worker may wait for more than the 5 ms of the rule.
   public var stuckAfter: Duration
   /// How many serial queues a chain of targets may have (rule Q8), 1 to 1,024. Each level that is run nested takes some
   /// stack.

@@ -124,12 +124,14 @@ extension Worker {
     local.pointee.deadline = begin &+ queueBudget
     local.pointee.isSpent = false
     local.pointee.countdown = tasksBetweenClockChecks
-    while let (level, isContended) = chooseLevel() {
+    while true {
+      let waiting = waitingLevels
+      guard let (level, isContended) = shares.choose(waiting) else { return }
       let used = isContended ? processorTime() : 0
       var left = tasksBetweenClockChecks
       while left > 0, !local.pointee.isSpent, runOne(level) { left -= 1 }
       if custody.isLeaving { return }
-      if isContended { shares.charge(level, processorTime() &- used) }
+      if isContended { shares.charge(level, processorTime() &- used, waiting) }
       if local.pointee.isSpent || monotonicNow() >= local.pointee.deadline {
         if level == 1 { passTurnOfPlace() }
         return
@@ -197,8 +199,9 @@ extension Worker {
 
   /// The priority with work that has had the least of its share; nil if there is no work.
   @inline(__always)
-  private func chooseLevel() -> (level: Int, isContended: Bool)? {
-    shares.choose(high: !injections.0.looksEmpty, normal: hasDefaultWork, low: !injections.2.looksEmpty)
+  private var waitingLevels: PriorityShares.Waiting {
+    PriorityShares.Waiting(
+      high: !injections.0.looksEmpty, normal: hasDefaultWork, low: !injections.2.looksEmpty)
   }
 
   /// Whether the worker's thread has freed its lease to run user code.

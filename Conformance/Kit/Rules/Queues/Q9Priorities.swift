@@ -15,6 +15,7 @@ extension Rule {
         try shares($0, Saturation(.serial), PriorityWeights(high: 1, default: 1, low: 1))
         try shares($0, Saturation(.global), PriorityWeights(high: 1, default: 3, low: 12))
       },
+      Check("each progresses among tasks that take milliseconds", longTasks),
       Check("a retarget changes the share", retargetChangesShare),
     ])
 }
@@ -89,6 +90,20 @@ private func shares(
   }
   context.fail(
     "the priorities shared the workers \(last), instead of about \(weights.high) : \(weights.default) : \(weights.low)")
+}
+
+/// A worker's turn of one priority is sixteen tasks at most: of long ones it exceeds every credit.
+private func longTasks(_ context: CheckContext) throws {
+  let dispatcher = try context.makeDispatcher(workers: 1)
+  let hogs = Priority.allCases.map { _ in context.makeHogs() }
+  let gate = try context.hold(dispatcher.threadQueues[0])
+  for priority in Priority.allCases {
+    for _ in 0..<4 { hogs[priority.rawValue].start(on: dispatcher.global(priority), taskLength: .milliseconds(3)) }
+  }
+  gate.open()
+  defer { for hog in hogs { hog.stop() } }
+  try context.eventually("each priority has progressed twice") { hogs.allSatisfy { $0.count > 32 } }
+  context.record("long tasks shared as \(hogs.map { "\($0.count)" }.joined(separator: " : "))")
 }
 
 private func retargetChangesShare(_ context: CheckContext) throws {
