@@ -27,6 +27,37 @@ struct LifetimeTests {
     #expect(system.counts.value.isBalanced)
   }
 
+  @Test(
+    "A listener lets go of its closures when it ends, and of whoever keeps it and is captured there",
+    arguments: backends)
+  func keptByItsOwner(backend: Backend) async throws {
+    try await withDispatcher(backend) { dispatcher in
+      let gone = Promise<Void>()
+      do {
+        let owner = Owner(gone)
+        let queue = dispatcher.makeSerialQueue()
+        let listener = try Listener(
+          .loopback(), on: queue, connectionQueue: { owner.queue(queue) }, onError: { _ in owner.note() },
+          onClose: { owner.note() }
+        ) { _ in owner.note() }
+        owner.listener = listener
+        try listener.activate()
+        listener.cancel()
+      }
+      await gone.next()
+    }
+  }
+
+  private final class Owner: @unchecked Sendable {
+    // Sound as Sendable: `listener` is written before the listener is activated.
+    var listener: Listener?
+    private let gone: Promise<Void>
+    init(_ gone: Promise<Void>) { self.gone = gone }
+    deinit { gone.fulfil() }
+    func note() {}
+    func queue(_ queue: SerialQueue) -> SerialQueue { queue }
+  }
+
   @Test("A connection that has written what was pending is closed when it is dropped", arguments: backends)
   func droppedAfterWriting(backend: Backend) async throws {
     let system = TestSystem()

@@ -19,7 +19,8 @@ public import HawtDispatch
 ///
 /// Any thread may call its members; each takes constant time, beside the system calls.
 public final class Listener: @unchecked Sendable {
-  // Sound as Sendable: everything is immutable but `isPaused`, which is touched on `queue` alone.
+  // Sound as Sendable: everything is immutable but `isPaused` and `handlers`, which are touched on `queue` alone once the
+  // listener is made.
 
   /// What accepting runs on.
   public let queue: SerialQueue
@@ -28,12 +29,17 @@ public final class Listener: @unchecked Sendable {
 
   private let socket: OpenSocket
   private let options: ListenerOptions
-  private let chooseQueue: @Sendable () throws -> SerialQueue
-  private let connectionHandler: @Sendable (Connection) throws -> Void
-  private let errorHandler: (@Sendable (SocketError) -> Void)?
+  /// Let go of when the listener ends: whoever keeps it may be captured here.
+  private var handlers: Handlers?
   private let source: ReadinessSource
   private let retry: TimerSource
   private var isPaused = false
+
+  private struct Handlers {
+    let chooseQueue: @Sendable () throws -> SerialQueue
+    let connection: @Sendable (Connection) throws -> Void
+    let error: (@Sendable (SocketError) -> Void)?
+  }
 
   /// Opens, binds and listens; accepts nothing before `activate()`. Any thread.
   ///
@@ -64,15 +70,15 @@ public final class Listener: @unchecked Sendable {
     self.queue = queue
     self.address = try socket.boundAddress()
     self.options = options
-    chooseQueue = connectionQueue
-    connectionHandler = onConnection
-    errorHandler = onError
+    handlers = Handlers(chooseQueue: connectionQueue, connection: onConnection, error: onError)
     source = queue.dispatcher.makeReadSource(socket.number, target: queue)
     retry = queue.dispatcher.makeTimerSource(target: queue)
+    // Without one, the dispatcher's is told (rule S6).
+    if let onError { source.setErrorHandler { onError(.registration($0)) } }
     socket.closeHandler = { _ in try onClose?() }
     // The source alone watches the descriptor, and its cancel handler runs however the listener ends: a source that is
     // dropped cancels itself, as the timer does.
-    socket.isWatched(by: source) {}
+    socket.isWatched(by: source) { [weak self] in self?.handlers = nil }
   }
 
   private static func open(
@@ -97,8 +103,6 @@ public final class Listener: @unchecked Sendable {
   /// - Throws: `.registration` if the dispatcher cannot watch it; the listener is closed then.
   public func activate() throws(SocketError) {
     source.setEventHandler { [self] _ in try acceptBatch() }
-    // Not by way of `self`, which a stopped source is to let go of. Without one, the dispatcher's is told (rule S6).
-    if let errorHandler { source.setErrorHandler { errorHandler(.registration($0)) } }
     retry.setEventHandler { [weak self] _ in try self?.acceptBatch() }
     do {
       try source.activate()
@@ -121,11 +125,11 @@ public final class Listener: @unchecked Sendable {
     var mayGoOn = true
     defer { if mayGoOn { resume() } }
     for _ in 0..<options.acceptsPerTurn {
-      guard !source.isCancelled else { return }
+      guard !source.isCancelled, let handlers else { return }
       var peer: SocketAddress?
       let result = socket.system.accept(socket.number, peer: &peer)
       if result >= 0 {
-        try hand(OpenSocket(adopting: result, system: socket.system), peer)
+        try hand(OpenSocket(adopting: result, system: socket.system), peer, handlers)
         continue
       }
       switch -result {
@@ -144,10 +148,10 @@ public final class Listener: @unchecked Sendable {
     }
   }
 
-  private func hand(_ socket: OpenSocket, _ peer: SocketAddress?) throws {
+  private func hand(_ socket: OpenSocket, _ peer: SocketAddress?, _ handlers: Handlers) throws {
     let connection = Connection(
-      socket, on: try chooseQueue(), peer: peer, options: options.connection, phase: .open)
-    let handler = connectionHandler
+      socket, on: try handlers.chooseQueue(), peer: peer, options: options.connection, phase: .open)
+    let handler = handlers.connection
     // Refused when the dispatcher stops: dropping the connection closes it.
     connection.queue.async {
       do { try handler(connection) } catch { try connection.handlerFailed(error) }
@@ -171,8 +175,8 @@ public final class Listener: @unchecked Sendable {
   }
 
   private func report(_ error: SocketError) throws {
-    guard let errorHandler else { throw error }
-    errorHandler(error)
+    guard let tell = handlers?.error else { throw error }
+    tell(error)
   }
 }
 

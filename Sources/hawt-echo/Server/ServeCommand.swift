@@ -46,7 +46,7 @@ struct ServeCommand: ParsableCommand {
     let report = dispatcher.shutdownAndWait(deadline: EchoServer.shutdownLimit)
     if !report.isClean { Output.error("stopped with work left: \(report)") }
     // To the very end: without them, another signal would end the process by itself, with another exit code.
-    withExtendedLifetime(sources) {}
+    withExtendedLifetime((sources, dispatcher)) { Glibc.exit(0) }
   }
 
   /// A process inherits what its parent has blocked, and no thread would take these signals then.
