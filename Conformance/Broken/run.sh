@@ -5,7 +5,7 @@
 #     run.sh [--alone] [--quick] [--shard K/N] [NAME...]
 #
 # All of MANIFEST by default. --alone: the other families are not asked. --quick: those marked quick, alone. --shard K/N:
-# every N-th of the others, from the K-th (0 to N - 1), so that N runs look at all; with --quick, beside the quick ones.
+# every N-th, from the K-th (0 to N - 1), so that N runs look at all; with --quick, of those that are not quick, beside them.
 #
 # Environment: TRAITS (default: "default,ConformanceCommand"), CONFIG (debug builds faster, release races harder), SCRATCH
 # (build directory, kept for the next run), PATIENCE (seconds that a check waits for an event that a mutant may have lost), SEED, SCALE (how
@@ -17,7 +17,11 @@ while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=true alone=true; shift ;;
     --alone) alone=true; shift ;;
-    --shard) shard=${2%/*} shards=${2#*/}; shift 2 ;;
+    --shard)
+      shard=${2%/*} shards=${2#*/}
+      [ "$2" = "$shard/$shards" ] && [ "$shard" -ge 0 ] && [ "$shard" -lt "$shards" ] ||
+        { echo "run.sh: --shard takes K/N, with K from 0 to N - 1" >&2; exit 3; }
+      shift 2 ;;
     -*) echo "run.sh: unknown option $1; its head says which there are" >&2; exit 3 ;;
     *) break ;;
   esac
@@ -84,7 +88,7 @@ verdict() {
   code=$?
   backends=$(grep -c ': seed ' "$log")
   killed=$(grep -c "^$rule *FAILED" "$log")
-  if [ "$code" -ge 124 ]; then
+  if [ "$code" -eq 124 ] || [ "$code" -ge 128 ]; then
     how="the process ended with $code"
     [ "$code" -ne 124 ] || how="the process hung"
     if $ends; then echo "mutant $name: killed by $rule, in which $how"; return 0; fi
@@ -111,7 +115,8 @@ chosen() {
   while read -r name rule families mark; do
     case $name in ''|'#'*) continue ;; esac
     in_shard=false
-    if [ "$mark" != quick ]; then
+    # Beside the quick ones a shard is one of the others; otherwise, of all.
+    if ! $quick || [ "$mark" != quick ]; then
       place=$((place + 1))
       [ -n "$shards" ] && [ $((place % shards)) -eq "$shard" ] && in_shard=true
     fi
@@ -141,6 +146,7 @@ done
 sync_tree
 if ! build_copy; then echo "the unchanged tree does not build:"; tail -20 "$log"; exit 1; fi
 chosen "$@" > "$work/chosen"
+[ -s "$work/chosen" ] || { echo "run.sh: MANIFEST has nothing of what was asked for" >&2; exit 3; }
 rules=$(while read -r name rule families; do echo "${rule%!}"; done < "$work/chosen" | sort -u)
 for rule in $rules; do
   # Several attempts: what is judged by measurement may suffer from a machine that is busy with something else.

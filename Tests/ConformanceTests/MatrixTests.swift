@@ -25,7 +25,8 @@ import Testing
     let subjects = [Subject.builtIn[0], Subject.builtIn[0]]
     let table = try MatrixTable(of: subjects)
     #expect(table.count == DescriptorState.all.count * 3 * 2)
-    #expect(table.failures.isEmpty && table.differences.isEmpty)
+    #expect(table.failures.isEmpty, "\(table.failures)")
+    #expect(table.differences.isEmpty, "\(table.differences)")
     let lines = table.description.split(separator: "\n")
     for state in DescriptorState.all {
       #expect(lines.count { $0.hasPrefix(state.name + " ") } >= 1, "\(state) has no line")

@@ -90,7 +90,7 @@ private func threadNames() -> [String] {
 private final class Rendezvous: Sendable {
   private let count: Int
   private let arrived = Atomic<Int>(0)
-  private let found = Mutex<[Dispatcher]>([])
+  private let found = Guarded<[Dispatcher]>([])
 
   init(of count: Int) { self.count = count }
 

@@ -1,7 +1,6 @@
 import CLinux
 import Foundation
 import Glibc
-import Synchronization
 import Testing
 
 @testable import HawtDispatch
@@ -66,7 +65,7 @@ import Testing
   }
 
   @Test func hooksRunOnEachWorkersThreadAtItsStartAndItsStop() throws {
-    let calls = Mutex<[String: [pthread_t]]>([:])
+    let calls = Guarded<[String: [pthread_t]]>([:])
     let note: @Sendable (String) -> Void = { what in calls.withLock { $0[what, default: []].append(pthread_self()) } }
     let dispatcher = try Dispatcher(
       configuration: .init(

@@ -74,7 +74,7 @@ struct LoadTests {
     let peer = try FaultyPeer(fault, size: size)
     defer { peer.join() }
     let client = try EchoProcess([
-      "load", "--port", "\(peer.port)", "--connections", "1", "--seconds", "0.3", "--size", "\(size)",
+      "load", "--port", "\(peer.port)", "--connections", "1", "--seconds", "1", "--size", "\(size)",
     ])
     return try client.ended()
   }

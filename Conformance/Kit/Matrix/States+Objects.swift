@@ -52,7 +52,7 @@ extension DescriptorState {
     DescriptorState("closed", .refused(EBADF)) { stage in
       // High, where no other thread of the process opens anything meanwhile; and each looks at another number.
       let ends = try stage.pipe()
-      let high = ends.near.duplicate(from: 600 + CInt(closedNumbers.add() % 250))
+      let high = ends.near.duplicate(from: Process.highDescriptor + CInt(closedNumbers.add() % 250))
       high.close()
       return high.number
     },

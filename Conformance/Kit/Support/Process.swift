@@ -5,6 +5,13 @@ enum Process {
   static let isThreadSanitized = dlsym(nil, "__tsan_init") != nil
   static let isAddressSanitized = dlsym(nil, "__asan_init") != nil
 
+  /// The first of 250 numbers that nobody opens meanwhile, as descriptors are given from the lowest number on.
+  static var highDescriptor: CInt {
+    var limit = rlimit()
+    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    return CInt(min(limit.rlim_cur, 100_000)) - 300
+  }
+
   /// The open descriptors and what each refers to.
   static var descriptors: [String] {
     entries(of: "/proc/self/fd").compactMap { number in

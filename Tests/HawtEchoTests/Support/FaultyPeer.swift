@@ -64,7 +64,7 @@ final class FaultyPeer: @unchecked Sendable {
   /// Answers a request; false if nothing follows.
   private func answer(_ bytes: inout [UInt8], _ number: Int) -> Bool {
     guard fault != .neverAnswers else { return true }
-    guard number == 5 else { return write(bytes) }
+    guard number == 2 else { return write(bytes) }
     switch fault {
     case .closes, .resets:
       _ = write(bytes)

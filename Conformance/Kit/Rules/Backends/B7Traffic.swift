@@ -114,7 +114,7 @@ private final class Echo: Sendable {
   /// Sends `total` bytes, never more than a window ahead, and compares what comes back.
   func exchange(_ total: Int, _ random: inout SeededRandom, _ context: CheckContext) throws {
     var (sent, received) = (0, 0)
-    let start = Moment.now
+    var progress = Moment.now
     while received < total {
       if sent < total, sent - received < Echo.window {
         let count = min(1 + random.below(Echo.window - (sent - received)), total - sent)
@@ -125,9 +125,10 @@ private final class Echo: Sendable {
         let expected = (received..<received + bytes.count).map(Echo.byte)
         try context.require(bytes == expected, "\(name): bytes came back in another order, after \(received)")
         received += bytes.count
+        progress = .now
       case .wouldBlock:
         try context.require(
-          start.elapsed < context.patience * 2, "\(name): of \(sent) bytes, \(received) came back among signals")
+          progress.elapsed < context.patience, "\(name): of \(sent) bytes, \(received) came back among signals")
         var waiting = pollfd(fd: ends.far.number, events: Int16(POLLIN), revents: 0)
         poll(&waiting, 1, 10)
       case let other: throw CheckFailure("\(name): \(other) after \(received) bytes")

@@ -145,7 +145,7 @@ private func mergeOverStops(
     try gate.waitForArrivals()
     let reports = context.recorder(of: ShutdownReport.self)
     // Something pending on a suspended queue is waited for until the deadline.
-    dispatcher.shutdown(deadline: state == .pending ? .milliseconds(400) : .seconds(10)) { reports.append($0) }
+    dispatcher.shutdown(deadline: state == .pending ? .seconds(1) : .seconds(10)) { reports.append($0) }
     context.expect(source.merge(1_000_000) == .refused(.shutDown), "a merge from outside while it closes was accepted")
     gate.open()
     let report = try reports.wait(forCount: 1, of: "the shutdown's report")[0]

@@ -72,7 +72,7 @@ private func cancelBesideAFold(_ context: CheckContext) throws {
       cancelled.signal()
     }.detach()
   }
-  let returned = cancelled.wait(atMost: context.patience / 4)
+  let returned = cancelled.wait(atMost: context.patience)
   context.expect(returned, "a cancel waited for the fold of an element, which is the user's code")
   // It meets the fold, which still goes on.
   let late = context.recorder(of: Bool.self)

@@ -158,7 +158,7 @@ extension Bench {
   /// may open a descriptor of its own when it finds out.
   fileprivate func highEnd() throws -> Descriptor {
     let ends = try ends()
-    let high = keep(ends.near.duplicate(from: 900))
+    let high = keep(ends.near.duplicate(from: Process.highDescriptor))
     ends.near.close()
     return high
   }

@@ -37,7 +37,7 @@ struct BadDescriptor: Sendable {
     BadDescriptor(name: "a closed descriptor", code: EBADF) { _ in
       // High, where no other thread of the process opens anything meanwhile.
       let ends = try Ends.unixStream()
-      let high = fcntl(ends.near.number, F_DUPFD_CLOEXEC, 900)
+      let high = fcntl(ends.near.number, F_DUPFD_CLOEXEC, Process.highDescriptor)
       close(high)
       return high
     },
