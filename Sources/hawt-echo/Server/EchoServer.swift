@@ -54,6 +54,7 @@ final class EchoServer: @unchecked Sendable {
       guard !isStopping else { return }
       isStopping = true
       listener?.cancel()
+      listener = nil
       for session in sessions.values { session.finish(within: Self.stopLimit) }
       stopTimer = queue.asyncAfter(Self.stopLimit) { [self] in abandonSessions() }
       finishStoppingIfAllEnded()
