@@ -118,7 +118,7 @@ private final class Rendezvous: Sendable {
 }
 
 /// The process's default dispatcher: each in a process of its own, as it is made once.
-@Suite(.timeLimit(.minutes(2))) struct SharedDispatcherTests {
+@Suite(.timeLimit(.minutes(10))) struct SharedDispatcherTests {
   @Test func isMadeOnceByWhoeverComesFirst() async {
     await #expect(processExitsWith: .success) {
       guard !threadNames().contains(where: { $0.hasPrefix("shared") }) else { exit(2) }

@@ -4,7 +4,7 @@ import Testing
 @testable import hawt_echo
 
 /// What the command refuses before it does anything, in words that name the option, with the exit code of wrong usage.
-@Suite("hawt-echo arguments", .timeLimit(.minutes(2)))
+@Suite("hawt-echo arguments", .timeLimit(.minutes(10)))
 struct ArgumentTests {
   /// A command line, and what the refusal must say.
   struct Refused: Sendable, CustomTestStringConvertible {

@@ -5,7 +5,7 @@ import Testing
 @testable import hawt_echo
 
 /// The demonstration's verdict is worth something only if each fault that it names can make it fail.
-@Suite("hawt-echo", .timeLimit(.minutes(1)))
+@Suite("hawt-echo", .timeLimit(.minutes(10)))
 struct HawtEchoTests {
   enum Fault: String, CaseIterable, Sendable {
     case none, swapsTwoBytes, dropsAByte, doublesAByte, answersAnotherConnection, closesAConnection

@@ -2,7 +2,7 @@ import HawtDispatch
 import HawtSockets
 import Testing
 
-@Suite("Closing", .timeLimit(.minutes(1)))
+@Suite("Closing", .timeLimit(.minutes(10)))
 struct ClosingTests {
   @Test("However many ask at once, the descriptor is closed once and the handler told once", arguments: backends)
   func closesOnce(backend: Backend) async throws {

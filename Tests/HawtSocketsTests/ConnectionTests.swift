@@ -3,7 +3,7 @@ import HawtDispatch
 import HawtSockets
 import Testing
 
-@Suite("Connections", .timeLimit(.minutes(1)))
+@Suite("Connections", .timeLimit(.minutes(10)))
 struct ConnectionTests {
   enum Place: String, CaseIterable, Sendable {
     case ipv4, ipv6, unix, abstract

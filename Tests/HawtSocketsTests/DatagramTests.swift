@@ -3,7 +3,7 @@ import HawtDispatch
 import HawtSockets
 import Testing
 
-@Suite("Datagrams", .timeLimit(.minutes(1)))
+@Suite("Datagrams", .timeLimit(.minutes(10)))
 struct DatagramTests {
   struct Arrival: Sendable, Hashable {
     let bytes: [UInt8]

@@ -4,7 +4,7 @@ import HawtSockets
 import Testing
 
 /// What keeps a socket open, and what closes it: nothing may be left behind.
-@Suite("Lifetime", .timeLimit(.minutes(1)))
+@Suite("Lifetime", .timeLimit(.minutes(10)))
 struct LifetimeTests {
   @Test("A connection that was made by connect is closed when it is dropped", arguments: backends)
   func droppedAfterConnecting(backend: Backend) async throws {

@@ -3,7 +3,7 @@ import HawtDispatch
 import HawtSockets
 import Testing
 
-@Suite("Listeners", .timeLimit(.minutes(1)))
+@Suite("Listeners", .timeLimit(.minutes(10)))
 struct ListenerTests {
   @Test(
     "Lack of descriptors or memory pauses accepting, is told once per spell, and ends by itself",

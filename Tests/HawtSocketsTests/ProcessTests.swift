@@ -4,7 +4,7 @@ import HawtSockets
 import Testing
 
 /// What must end the process, or must not: each in a process of its own.
-@Suite("Limits, signals and misuse", .timeLimit(.minutes(2)))
+@Suite("Limits, signals and misuse", .timeLimit(.minutes(10)))
 struct ProcessTests {
   @Test("Out of descriptors: accepting pauses without spinning and goes on when some are free")
   func outOfDescriptors() async {

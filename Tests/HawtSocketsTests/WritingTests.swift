@@ -2,7 +2,7 @@ import HawtDispatch
 import HawtSockets
 import Testing
 
-@Suite("Partial writes and back-pressure", .timeLimit(.minutes(1)))
+@Suite("Partial writes and back-pressure", .timeLimit(.minutes(10)))
 struct WritingTests {
   @Test("Partial writes are continued in order, however little the kernel takes", arguments: backends, [1, 7, 4096])
   func continuesInOrder(backend: Backend, mostPerWrite: Int) async throws {
