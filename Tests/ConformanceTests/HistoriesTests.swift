@@ -92,4 +92,35 @@ import Testing
     let alone = try replayHistory(named: finding.history.name, on: [subjects[0]], options: options)
     #expect(alone?.histories == 1 && alone?.finding == nil)
   }
+
+  /// `activate` waits for the worker that registers: one that never does must not keep the player.
+  @Test func aCallThatDoesNotReturnIsAFinding() throws {
+    let options = HistoryOptions(count: 50, choice: .lockstep, patience: .milliseconds(200))
+    var name: String?
+    for seed in 1...50 where name == nil {
+      let history = History(.lockstep, seed: UInt64(seed))
+      let activation = history.steps.first { step in
+        guard step.by.isOutside, case .activate(let source) = step.operation else { return false }
+        return history.steps.contains { $0.number == source && $0.operation.isReader }
+      }
+      guard let activation, case .activate(let source) = activation.operation,
+        let reader = history.steps.first(where: { $0.number == source }),
+        case .makeReader(let connection, _, _) = reader.operation
+      else { continue }
+      name = history.keeping([connection, source, activation.number]).name
+    }
+    let report = try replayHistory(
+      named: try #require(name), on: [Subject(DetainingBackend.self)], options: options)
+    isDetained.with { $0 = false }
+    #expect(try #require(report?.finding).reason.contains("a call did not return"))
+  }
+}
+
+private let isDetained = Shared(true)
+
+/// Keeps the caller until the test is done.
+func detention() { _ = isDetained.wait(atMost: .seconds(600)) { !$0 } }
+
+extension HistoryOperation {
+  fileprivate var isReader: Bool { if case .makeReader = self { true } else { false } }
 }

@@ -81,15 +81,16 @@ final class HistoryPlayer: @unchecked Sendable {
 
   private func playInStep() throws {
     for step in history.steps where step.by.isOutside {
-      try inStep("\(step.number)") { if isPlayable(step) { perform(step) } }
+      try inStep("\(step.number)", isPlayable(step) ? [step] : [])
     }
   }
 
-  /// Does something, comes to rest, and writes the trace of what happened between.
-  private func inStep(_ name: String, _ body: () -> Void) throws {
+  /// Does some steps, comes to rest, and writes the trace of what happened between.
+  private func inStep(_ name: String, _ steps: [HistoryStep]) throws {
     let first = log.count
     let pinned = pinnedWorkers
-    body()
+    stage.outside[0].begin { [self] in for step in steps { perform(step) } }
+    try awaitCalls()
     try rest()
     guard history.pace == .lockstep else { return }
     let after = pinnedWorkers
@@ -125,14 +126,22 @@ final class HistoryPlayer: @unchecked Sendable {
       let own = round.filter { $0.by == .outside(0) }
       let other = round.filter { $0.by == .outside(1) }
       let ready = Tally()
-      stage.helper.begin { [self] in
-        HistoryPlayer.meet(ready)
-        for step in other { perform(step) }
+      for (thread, steps) in zip(stage.outside, [own, other]) {
+        thread.begin { [self] in
+          HistoryPlayer.meet(ready)
+          for step in steps { perform(step) }
+        }
       }
-      HistoryPlayer.meet(ready)
-      for step in own { perform(step) }
-      guard stage.helper.wait(atMost: patience * 2) else { throw Rejection("Q3: a call did not return") }
+      try awaitCalls()
       try rest()
+    }
+  }
+
+  /// Waits until the outside threads have done their steps. A call may wait for a worker; one that a broken backend never
+  /// wakes must not keep whoever judges it.
+  private func awaitCalls() throws {
+    for thread in stage.outside {
+      guard thread.wait(atMost: patience * 2) else { throw Rejection("Q3: a call did not return") }
     }
   }
 
@@ -148,21 +157,16 @@ final class HistoryPlayer: @unchecked Sendable {
 
   /// Ends what the history left open, so that all that it held has to come out.
   private func windUp() throws {
-    try inStep("restart") { if things.with({ $0.hasStopped }) { perform(extra(.restart)) } }
+    try inStep("restart", things.with { $0.hasStopped } ? [extra(.restart)] : [])
     // What comes out may suspend a queue in its turn; there are only so many tasks. A source may stay suspended.
     repeat {
       let permits = things.with { $0.permits }
-      try inStep("resume") {
-        for (what, count) in permits.sorted(by: { "\($0.key)" < "\($1.key)" }) {
-          for _ in 0..<count { perform(extra(.resume(what))) }
-        }
-      }
+      let sorted = permits.sorted { "\($0.key)" < "\($1.key)" }
+      try inStep("resume", sorted.flatMap { what, count in (0..<count).map { _ in extra(.resume(what)) } })
     } while things.with { $0.permits.contains { what, count in what.isQueue && count > 0 } }
-    try inStep("cancel") {
-      let (timers, sources) = things.with { ($0.timers, Array($0.readiness.keys) + Array($0.mergers.keys)) }
-      for timer in timers.keys.sorted() { perform(extra(.disarm(timer: timer))) }
-      for source in sources.sorted() { perform(extra(.cancel(source))) }
-    }
+    let (timers, sources) = things.with { ($0.timers, Array($0.readiness.keys) + Array($0.mergers.keys)) }
+    let disarms = timers.keys.sorted().map { extra(.disarm(timer: $0)) }
+    try inStep("cancel", disarms + sources.sorted().map { extra(.cancel($0)) })
     let left = stage.dispatcher.metrics.reduce(0) { $0 + $1.registrations }
     if left != 0 { log.append(.breach(.leftRegistrations(left))) }
     try readLog()

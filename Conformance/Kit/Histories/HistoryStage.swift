@@ -9,8 +9,8 @@ final class HistoryStage: @unchecked Sendable {
   /// Which worker each thread is, as the threads themselves said when they began.
   private let workers = Shared<[UInt: Int]>([:])
   private let onFailure = Shared<(@Sendable (TaskFailure) -> Void)?>(nil)
-  /// A second thread that is no worker, for racing histories.
-  let helper = Helper()
+  /// The two threads that are no workers; in lockstep the first does everything.
+  let outside = [OutsideThread(), OutsideThread()]
 
   init(_ subject: Subject) throws {
     self.subject = subject
@@ -47,7 +47,7 @@ final class HistoryStage: @unchecked Sendable {
 
   /// Stops the dispatcher; nobody waits for it.
   func end(completion: @escaping @Sendable () -> Void) {
-    helper.end()
+    for thread in outside { thread.end() }
     dispatcher.shutdown { _ in completion() }
   }
 
@@ -57,7 +57,7 @@ final class HistoryStage: @unchecked Sendable {
   ///   - player: of that history; it lets go of what it made once nothing runs any more.
   ///   - completion: called when that is so.
   func abandon(_ player: HistoryPlayer, completion: @escaping @Sendable () -> Void) {
-    helper.end()
+    for thread in outside { thread.end() }
     setFailureHandler(nil)
     dispatcher.shutdown(deadline: .milliseconds(100)) { _ in
       player.letGo()
@@ -67,7 +67,7 @@ final class HistoryStage: @unchecked Sendable {
 }
 
 /// A thread that does one thing after another, beside the caller.
-final class Helper: Sendable {
+final class OutsideThread: Sendable {
   private struct State: Sendable {
     var task: (@Sendable () -> Void)?
     var isOver = false
