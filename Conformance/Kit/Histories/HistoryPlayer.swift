@@ -216,7 +216,8 @@ final class HistoryPlayer: @unchecked Sendable {
       try passBoundaries()
       guard log.append(.boundary, ifCountIs: count), try askTargets() else { continue }
       try readLog()
-      if model.owed.isEmpty { break }
+      // What nobody is owed may begin at any time: the end of a source whose number has become another file's.
+      if model.owed.isEmpty, log.append(.rest, ifCountIs: read) { return try readLog() }
     }
     log.append(.rest)
     try readLog()
