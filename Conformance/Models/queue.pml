@@ -30,6 +30,10 @@
  *   Suspend   count+1; RUN -> set that worker's interrupt word. Resume to 0: if SCHED, not RUN and not QUEUED: push. So a queue that is
  *             suspended and resumed again and again has one entry in its target.
  *   Pushers   read the target after the RMW that gave them the epoch of the entry.
+ *   Coming    a queue that was ever retargeted has a bit for each thread queue: an entry of it stands there. Push: exchange 1 for
+ *   back      the bit; it was set -> no second entry. Pop: clear the bit, THEN read the state; an entry of another epoch counts as
+ *             one of the present epoch if, under the topology lock, this thread queue is the target. So what a queue leaves
+ *             at a stuck worker is one entry, and one more from before its first retarget.
  *
  * A task "starts" when its runner's last look at the interrupt word finds it 0. No look can come later than the user's code,
  * so one task may be seen to begin on the old thread just after setTarget returned: it counts as the running one.
@@ -44,7 +48,7 @@
  * Checked: nobody runs beside another; order; exactly once; after retarget returned tasks start on the new target
  * only, after suspend returned none; at the end all have run; no livelock (the state graph has no cycle).
  *
- * MUTANTS: 9
+ * MUTANTS: 12
  *   1 no AGAIN bit: the late producer finds SCHED still set, the runner then leaves: task lost
  *   2 retarget raises the epoch before it publishes the target: a task starts on the old worker
  *   3 a pusher reads the target before its RMW: the same
@@ -54,9 +58,12 @@
  *   7 the runner's leave keeps SCHED for the late producer, who then pushes: an entry meets RUN and is void, task lost
  *   8 a thread that is not the runner posts as if it were: it looks at no state: task lost
  *   9 a suspended queue's entry is dropped, and QUEUED kept: the resume pushes nothing: task lost
- * CASES: 4
+ *  10 the bit is cleared after the state was read: the entry that was not pushed is missed, task lost
+ *  11 an entry of another epoch is always void: the same
+ *  12 target and epoch are read without the lock: a task starts at the old target
+ * CASES: 5
  *   1 two producers, a retarget; 2 two producers, a suspension; 3 one producer, two retargets beside a suspension;
- *   4 one producer, a task that posts to its own queue, a retarget
+ *   4 one producer, a task that posts to its own queue, a retarget; 5 one producer, two retargets
  * CYCLES: none
  */
 #ifndef MUTANT
@@ -65,7 +72,7 @@
 #ifndef CASE
 #define CASE 1
 #endif
-#if CASE == 3
+#if CASE == 3 || CASE == 5
 #define N 2
 #else
 #define N 3
@@ -79,19 +86,34 @@ bool SCHED, QUEUED, AGAIN; byte RUN, SUSP, EPOCH;        /* the state word */
 byte target;
 byte tail, head, slot[N];                        /* the list, without its chunks */
 bool intr[2];
+bool moved, lock, stands[2];                     /* was ever retargeted; the topology lock; an entry stands in worker's list */
 #if CASE == 2
 #define PAIRS 2
-chan inbox[2] = [1] of { byte };                 /* never more than one, however often it is suspended */
+chan inbox[2] = [1] of { byte };                 /* entries (q, epoch) per worker: one, however often it is suspended */
 #else
 #define PAIRS 1
-chan inbox[2] = [6] of { byte };                 /* entries (q, epoch) per worker */
+chan inbox[2] = [2] of { byte };                 /* the one from before the first retarget, and one, however often it is retargeted */
 #endif
 
 byte running, ran, must = ANY; bool held;        /* what is checked */
 byte owner[N], seq[N], lastSeq[3];
 byte own = (CASE == 4 -> 1 : 0);                 /* posts that a task will make to its own queue: of owner 2 */
 
-inline push(t, e) { assert(nfull(inbox[t])); inbox[t]!e }
+inline push(t, e) {
+  if
+  :: !moved -> assert(nfull(inbox[t])); inbox[t]!e
+  :: moved ->
+     atomic { skips = stands[t]; stands[t] = true };
+     if :: !skips -> assert(nfull(inbox[t])); inbox[t]!e :: else fi;
+     skips = false
+  fi
+}
+/* reading the target and pushing are two steps; where much else goes on, one, or the search would not end */
+#if CASE >= 4
+inline reach(t, e) { t = target; push(t, e) }
+#else
+inline reach(t, e) { atomic { t = target; push(t, e) } }
+#endif
 
 /* after a publish, or after leaving an empty list to which something has come */
 inline schedule(sawWaiting) {
@@ -121,7 +143,7 @@ inline schedule(sawWaiting) {
   if
   :: pushing ->
 #if MUTANT != 3
-     atomic { t = target; push(t, e) }
+     reach(t, e)
 #else
      push(t, e)
 #endif
@@ -137,7 +159,7 @@ inline begin() {                                 /* the next task starts on work
 }
 
 proctype Producer(byte me; byte count) {
-  byte i, old, e, t, k; bool pushing;
+  byte i, old, e, t, k; bool pushing, skips;
   do
   :: k < count ->
      atomic { i = tail; tail++; owner[i] = me; k++; seq[i] = k }       /* reserve */
@@ -151,10 +173,26 @@ proctype Producer(byte me; byte count) {
 }
 
 proctype Worker(byte w) {
-  byte e, mine, t, h; bool got, pushing;
+  byte e, mine, t, h; bool got, pushing, skips;
 end:
+  inbox[w]?mine;
+#if MUTANT != 10
+  if :: moved -> stands[w] = false :: else fi;
+#endif
+  if
+  :: EPOCH != mine ->                              /* void, unless the queue has come back */
+#if MUTANT == 11
+     atomic { mine = 0; goto end }
+#elif MUTANT == 12
+     got = (target == w);
+     e = EPOCH;
+#else
+     atomic { !lock; got = (target == w); e = EPOCH };
+#endif
+     if :: got -> atomic { mine = e; e = 0; got = false } :: else -> atomic { mine = 0; e = 0; goto end } fi
+  :: else
+  fi;
   atomic {
-    inbox[w]?mine;
     got = SCHED && RUN == 0 && SUSP == 0 && EPOCH == mine;
     if
     :: got -> assert(QUEUED); RUN = w + 1; QUEUED = false
@@ -164,6 +202,9 @@ end:
     :: else
     fi
   }
+#if MUTANT == 10
+  if :: moved -> stands[w] = false :: else fi;
+#endif
   if :: !got -> atomic { mine = 0; goto end } :: else fi;
 #if MUTANT == 5
   if :: head < N && slot[head] == FULL -> atomic { begin() } goto started :: else fi;
@@ -189,7 +230,7 @@ next:
     if :: EPOCH == mine && SUSP == 0 -> goto next :: else fi;
     RUN = 0; AGAIN = false; e = EPOCH; pushing = (SUSP == 0); QUEUED = pushing
   }
-  if :: pushing -> atomic { t = target; push(t, e) } :: else fi;
+  if :: pushing -> reach(t, e) :: else fi;
   atomic { e = 0; t = 0; mine = 0; pushing = false; goto end };
 started:
   if
@@ -220,13 +261,14 @@ drained:
 }
 
 proctype Retargeter(byte n) {
-  byte e, r, to = 1; bool pushing;
+  byte e, r, to = 1; bool pushing, skips;
   do
   :: n > 0 ->
-     must = ANY;
+     atomic { must = ANY; lock = true };
 #if MUTANT != 2
      target = to;
 #endif
+     moved = true;
      atomic { EPOCH++; e = EPOCH; r = RUN; pushing = SCHED && RUN == 0 && SUSP == 0; QUEUED = pushing }
 #if MUTANT == 2
      target = to;
@@ -236,13 +278,13 @@ proctype Retargeter(byte n) {
      :: r == 0 && pushing -> push(to, e)
      :: else
      fi;
-     atomic { must = to; to = 1 - to; n-- }
+     atomic { lock = false; must = to; to = 1 - to; n-- }
   :: else -> break
   od
 }
 
 proctype Suspender() {
-  byte e, r, t, n; bool pushing;
+  byte e, r, t, n; bool pushing, skips;
   do
   :: n < PAIRS ->
      atomic { SUSP++; r = RUN; n++ }
@@ -254,7 +296,7 @@ proctype Suspender() {
        pushing = (SUSP == 0 && SCHED && RUN == 0 && !QUEUED);
        if :: pushing -> QUEUED = true; e = EPOCH :: else fi
      }
-     if :: pushing -> atomic { t = target; push(t, e) } :: else fi;
+     if :: pushing -> reach(t, e) :: else fi;
      atomic { e = 0; r = 0; t = 0; pushing = false }
   :: else -> break
   od
@@ -268,6 +310,8 @@ init {
     run Producer(0, 2); run Producer(1, 1); run Suspender();
 #elif CASE == 4
     run Producer(0, 2); run Retargeter(1);
+#elif CASE == 5
+    run Producer(0, 2); run Retargeter(2);
 #else
     run Producer(0, 2); run Retargeter(2); run Suspender();
 #endif

@@ -39,6 +39,14 @@ class QueueCore: @unchecked Sendable {
     return Unmanaged<QueueExtras>.fromOpaque(pointer).takeUnretainedValue()
   }
 
+  /// The same, without a reference count: for the way of every entry.
+  @inline(__always) @discardableResult
+  final func withExistingExtras<Value>(_ body: (QueueExtras) -> Value) -> Value? {
+    // Once made, they stay until the queue goes.
+    guard let pointer = UnsafeRawPointer(bitPattern: extrasWord.load(ordering: .acquiring)) else { return nil }
+    return Unmanaged<QueueExtras>.fromOpaque(pointer)._withUnsafeGuaranteedRef(body)
+  }
+
   /// The extras, made if there are none. Any thread.
   final var extras: QueueExtras {
     if let existing = existingExtras { return existing }
@@ -89,7 +97,14 @@ final class QueueExtras: @unchecked Sendable {
   var retarget: RetargetCompletion?
   /// The worker of an unpinned tree's sources and timers, kept in the extras of the tree's top queue (rule M9).
   /// Guarded by the topology lock.
-  var home: Int?
+  var home: Int? {
+    get { homeIndex < 0 ? nil : Int(homeIndex) }
+    set { homeIndex = Int32(newValue ?? -1) }
+  }
+  private var homeIndex: Int32 = -1
+
+  /// At which thread queues an entry of the queue stands.
+  let visits = Visits()
 
   /// The queue's bound, if it has one. Set before anybody else knows the queue.
   var bound: Bound?

@@ -11,6 +11,8 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   /// Whether the topology knows it.
   var isLinked = false
   private let isBounded: Bool
+  /// Whether it has ever been given a thread queue for target by a retarget: then its visits are noted, see `Visits`.
+  let commutes = Atomic<Bool>(false)
   let state = Atomic<UInt64>(0)
   let list = ChunkList()
   /// How many public references there are (rule Q6).
@@ -155,10 +157,16 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   /// leave. Constant stack for each level of nesting.
   @inline(__always)
   func run(epoch: UInt32, on worker: Worker) {
+    var epoch = epoch
     var seen = state.load(ordering: .relaxed)
+    if SerialState(seen).epoch != epoch {
+      // Void: of an epoch that is over. Unless the queue has come back to the place that it left.
+      guard commutes.load(ordering: .relaxed), let present = presentEpoch(at: worker) else { return }
+      epoch = present
+      seen = state.load(ordering: .relaxed)
+    }
     while true {
       let was = SerialState(seen)
-      // Void: of an epoch that is over.
       guard was.epoch == epoch, was.has(SerialState.queued) else { return }
       guard !was.isSuspended else {
         let (dropped, now) = state.weakCompareExchange(
@@ -226,8 +234,13 @@ final class SerialCore: QueueCore, @unchecked Sendable {
       seen = now
     }
     let was = SerialState(seen)
-    // Not scheduled: a shutdown has discarded what there was, see `takeAll`.
-    if was.isDue { pushToTarget(epoch: was.epoch, worker.pusher) }
+    if was.isDue {
+      pushToTarget(epoch: was.epoch, worker.pusher)
+    } else if worker.custody.isAbandoned {
+      // A shutdown has discarded what there was, see `takeAll`; what the task posted to its own queue at that moment may
+      // have told nobody, see `pushFromWithin`.
+      ensureScheduled(nil)
+    }
     if was.has(SerialState.moving) { dispatcher.topology.left(self, epoch: was.epoch) }
   }
 

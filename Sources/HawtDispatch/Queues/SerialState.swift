@@ -11,7 +11,8 @@
 ///   suspended (then the last `resume` pushes an entry, if none stands there).
 /// - queued: an entry of the present epoch stands in the target. A worker that takes one from a suspended queue drops it,
 ///   and says so here. So a queue that is suspended and resumed again and again has one entry in its target.
-/// - An entry is valid if its epoch is the word's, and the queue is scheduled, not running and not suspended.
+/// - An entry is valid if its epoch is the word's, and the queue is scheduled, not running and not suspended. In a thread
+///   queue to which the queue has come back, an older one is as good (see `Visits`).
 /// - Retarget: publish the target, *then* raise the epoch. A pusher reads the target *after* the operation that made it
 ///   responsible, so an entry whose epoch is still current stands in the current target. Who raised the epoch of a
 ///   queue that is scheduled, not running, not suspended, pushes the new entry. Of a running one, the runner does, at

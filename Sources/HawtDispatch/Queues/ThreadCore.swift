@@ -23,6 +23,9 @@ final class ThreadCore: QueueCore, @unchecked Sendable {
   }
 
   override func enqueue(_ entry: Entry, worker: WorkerRef?) {
+    if entry.kind == Entry.Kind.queue, !entry.queue._withUnsafeGuaranteedRef({ $0.willStand(at: index) }) {
+      return entry.queue.release()
+    }
     // A worker's own push needs no wake-up: it looks at the list before it sleeps.
     if worker?.index == index, list.pushAsConsumer(entry) { return }
     _ = list.push(entry, isOutside: false, worker: worker)
@@ -34,7 +37,11 @@ final class ThreadCore: QueueCore, @unchecked Sendable {
   // MARK: Its worker's
 
   @inline(__always)
-  func pop(_ worker: WorkerRef) -> Entry { list.pop(worker: worker) }
+  func pop(_ worker: WorkerRef?) -> Entry {
+    let entry = list.pop(worker: worker)
+    if entry.kind == Entry.Kind.queue { entry.queue._withUnsafeGuaranteedRef { $0.standsNoMore(at: index) } }
+    return entry
+  }
 
   /// Gives the memory of an empty list back.
   func settleIfEmpty(_ worker: WorkerRef) { _ = list.settle(worker: worker) }
@@ -52,7 +59,7 @@ final class ThreadCore: QueueCore, @unchecked Sendable {
   /// Takes every entry out, without running it. Its worker's thread has ended, or takes nothing any more.
   func discardAll(into discarded: inout Discarded) {
     while true {
-      let entry = list.pop(worker: nil)
+      let entry = pop(nil)
       if entry.kind == Entry.Kind.empty { break }
       discarded.take(entry)
     }

@@ -149,6 +149,7 @@ final class Topology: @unchecked Sendable {
       swap(&work, &scratch)
       let oldHome = home(of: queue)
       remove(queue)
+      if target is ThreadCore { queue.beginCommuting() }
       old = queue.target.replace(with: target)
       insert(queue, below: target)
       superseded = queue.existingExtras?.retarget
@@ -176,6 +177,12 @@ final class Topology: @unchecked Sendable {
     guard depth + height(of: queue) <= maximumDepth else {
       throw .targetTooDeep(queue: queue.label, target: target.label, limit: maximumDepth)
     }
+  }
+
+  /// The epoch of a queue whose target is `root`; nil if it is another.
+  func epoch(of queue: SerialCore, at root: QueueCore) -> UInt32? {
+    // Raised under the lock only.
+    lock.withLock { queue.target.current === root ? SerialState(queue.state.load(ordering: .relaxed)).epoch : nil }
   }
 
   /// The runner of a queue that was moving has left it.

@@ -8,6 +8,7 @@ extension Rule {
     checks: [
       Check("queued tasks move, the running one finishes", queuedTasksMove),
       Check("off a worker that is stuck in another queue's task", offAStuckWorker),
+      Check("to and from a stuck worker, again and again, one entry is left there", commuting),
       Check("self-posting queues and queues nested in the one that moves", selfPostingMoves),
       Check("an ancestor moves while nested queues drain", ancestorOfBusyTree),
     ])
@@ -79,6 +80,44 @@ private func offAStuckWorker(_ context: CheckContext) throws {
     context.record("tasks that left a stuck worker", all.count)
   }
   gate.open()
+}
+
+/// What a queue leaves in the list of a stuck worker when it moves away can only be taken out by that worker. It must not
+/// grow with every visit, and a visit that finds the entry of an earlier one there must be served by it.
+private func commuting(_ context: CheckContext) throws {
+  for bothAreStuck in [true, false] {
+    let dispatcher = try context.makeDispatcher(workers: 2)
+    let threads = try WorkerThreads(dispatcher, context)
+    let roots = dispatcher.threadQueues
+    let gates = try (bothAreStuck ? roots : [roots[0]]).map { try context.hold($0) }
+    let queue = try dispatcher.makeSerialQueue(label: "commutes", target: roots[0])
+    let places = context.recorder(of: Int?.self)
+    let rounds = context.scaled(2_000, minimum: 200)
+    var submitted = 0
+    func submit() {
+      queue.async { places.append(threads.current) }
+      submitted += 1
+    }
+    for _ in 0..<rounds {
+      // Scheduled while it is at home, and again after it has run elsewhere.
+      if submitted == 0 || !bothAreStuck { submit() }
+      try queue.setTarget(roots[1])
+      if !bothAreStuck { _ = try places.wait(forCount: submitted, of: "tasks of a queue that left a stuck worker") }
+      try queue.setTarget(roots[0])
+    }
+    let left = roots.map(\.depth)
+    context.expect(
+      left.allSatisfy { $0 <= 2 },
+      "after \(rounds) visits, \(left) entries stand in the thread queues (both stuck: \(bothAreStuck))")
+    let before = bothAreStuck ? 0 : submitted
+    for _ in 0..<10 { submit() }
+    for gate in gates { gate.open() }
+    let all = try places.wait(forCount: submitted, of: "tasks of a queue that came back to a stuck worker")
+    context.expect(all.dropFirst(before).allSatisfy { $0 == 0 }, "a task ran elsewhere than at the queue's target")
+    try context.drain(queue)
+    context.expect(places.count == submitted, "\(places.count) of \(submitted) tasks ran")
+    context.record("visits to stuck workers", rounds)
+  }
 }
 
 /// Tasks that post themselves again for ever, and note on which worker they start.
