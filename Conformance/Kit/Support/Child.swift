@@ -31,7 +31,9 @@ func spawn(
   var errors: [CInt] = [-1, -1]
   // A writing end that leaked into another child, started at the same time, would keep this one's output from ending.
   guard MissingCalls.openPipe(&output) == 0, MissingCalls.openPipe(&errors) == 0 else {
-    throw CheckFailure("no pipe for a child process: errno \(errno)")
+    let code = errno
+    for descriptor in output where descriptor >= 0 { close(descriptor) }
+    throw CheckFailure("no pipe for a child process: errno \(code)")
   }
   var actions = posix_spawn_file_actions_t()
   posix_spawn_file_actions_init(&actions)

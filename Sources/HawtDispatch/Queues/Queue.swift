@@ -11,7 +11,8 @@ public protocol Queue: AnyObject, Sendable, CustomStringConvertible {
   var dispatcher: Dispatcher { get }
   /// How many tasks wait, the running one not counted. A snapshot; O(1), of a global queue O(workers). Rule Q11.
   var depth: Int { get }
-  /// Whether this queue, or one that runs nested in it, is running the calling code. Rule Q7.
+  /// Whether this queue, or one that runs nested in it, is running the calling code; O(queues that run nested on the
+  /// thread), innermost first. Rule Q7.
   var isExecuting: Bool { get }
 
   /// Submits a task. Never runs it inline and never blocks on user code (rule Q3); any thread; O(1).
@@ -56,10 +57,11 @@ public protocol Queue: AnyObject, Sendable, CustomStringConvertible {
   func specific<Value: Sendable>(_ key: QueueKey<Value>) -> Value?
 
   /// Traps, naming both queues, unless this queue is executing the calling code. Always on; allocates nothing when
-  /// it holds. Rule Q7.
+  /// it holds; costs what `isExecuting` does. Rule Q7.
   func assertExecuting(file: StaticString, line: UInt)
 
-  /// Traps, naming the queue, if this queue is executing the calling code. Always on. Rule Q7.
+  /// Traps, naming the queue, if this queue is executing the calling code. Always on; costs what `isExecuting` does.
+  /// Rule Q7.
   func assertNotExecuting(file: StaticString, line: UInt)
 }
 

@@ -17,9 +17,9 @@ final class ErrorHandlerBox: HandlerBox, @unchecked Sendable {
 ///
 /// Level-triggered, disarmed lazily. A report makes the source pending; it stays armed, so that an event costs no
 /// system call but the wait. Only a report that comes while it is suspended, or pending while the worker has
-/// nothing else to do, disarms it; the end of the handler, or the resume, arms it again. A handler that ends stamps the source with the wait that is current: a report
-/// of a wait that is no younger may stem from a level that the handler has drained, and is dropped; if it has not, the
-/// level says so again (rules S1, M6).
+/// nothing else to do, disarms it; the end of the handler, or the resume, arms it again. A handler that ends stamps the
+/// source with the wait that is current: a report of a wait that is no younger may stem from a level that the handler has
+/// drained, and is dropped; if it has not, the level says so again (rules S1, M6).
 class ReadinessCore: SourceBase, @unchecked Sendable {
   // Sound as Sendable: constants and atomics; `registration` and the link belong to the lease of the worker that has
   // the registration, `activationError` to the pass that completes the activation, `refusal` to that lease or a pass, and
