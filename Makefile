@@ -82,9 +82,9 @@ formats: ## have the command's formats read by prove, xmllint and junitparser
 mutants: ## break the production code in each committed way and see that its rule fails
 	TRAITS=$(subst --traits ,,$(traits_$(configuration))) Conformance/Broken/run.sh
 
-mutants-quick: ## the same with a few of them, one for each family of rules at least
+mutants-quick: ## the same with a few of them, one for each family of rules at least; SHARD=K/N: and every N-th of the others
 	CONFIG=debug PATIENCE=$(or $(PATIENCE),3) TRAITS=$(subst --traits ,,$(traits_$(configuration))) \
-	  Conformance/Broken/run.sh --quick
+	  Conformance/Broken/run.sh --quick $(if $(SHARD),--shard $(SHARD))
 
 models: ## check the protocols' models exhaustively with spin
 	Conformance/Models/run.sh

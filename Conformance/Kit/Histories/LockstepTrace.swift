@@ -28,6 +28,7 @@ enum LockstepTrace {
       case .started(let work, let queue, let worker):
         if case .handler(let source) = work, isMerger(source, events) { continue }
         if case .cancelHandler(let source) = work, losesItsFile(source, script) { continue }
+        if case .closing(let connection) = work, inheritsSources(connection, script) { continue }
         let stream = "\(queue) \(self.stream(of: work, on: queue, script))"
         if isPinned(queue) {
           add(stream, ("ran", "\(work)"), ("queue", "\(queue)"), ("worker", worker))
@@ -68,6 +69,11 @@ enum LockstepTrace {
     return script.values.contains {
       if case .replace(connection, _, suspends: true) = $0.operation { true } else { false }
     }
+  }
+
+  /// Whether a connection has taken over such sources with their number: when it is closed depends on them.
+  private static func inheritsSources(_ connection: Int, _ script: [Int: HistoryStep]) -> Bool {
+    if case .replace(_, _, suspends: true) = script[connection]?.operation { true } else { false }
   }
 
   /// What the same one submitted comes in order, and so do its timers of one delay. Anything else may come in any order.
