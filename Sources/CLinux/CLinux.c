@@ -12,10 +12,11 @@
 
 _Thread_local void *hawt_current_worker = 0;
 
-// How many CPUs the affinity mask of the calling thread has, or 0 if the system does not say.
-int hawt_affinity_count(void) {
+// How many CPUs the affinity mask of a thread has, or 0 if the system does not say; 0 is the calling thread, the process's
+// number its main one.
+int hawt_affinity_count(int thread) {
   cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 0;
+  if (sched_getaffinity(thread, sizeof set, &set) != 0) return 0;
   return CPU_COUNT(&set);
 }
 

@@ -67,7 +67,8 @@
     @Test(arguments: refused) func refusesWithExitCodeThree(_ refused: Refused) throws {
       let run = try CommandRun.of("hawt-conformance", refused.line.split(separator: " ").map(String.init))
       #expect(run.code == 3, "\(run)")
-      #expect(run.text.contains("Error: ") && run.text.contains(refused.names), "\(run)")
+      // What reads the output reads no error.
+      #expect(run.errors.contains("Error: ") && run.errors.contains(refused.names) && run.output.isEmpty, "\(run)")
     }
 
     @Test(arguments: ["--help", "-h"]) func helpNamesEveryOption(_ word: String) throws {

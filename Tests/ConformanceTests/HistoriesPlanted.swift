@@ -21,6 +21,15 @@ extension Planted {
       $0.ran(.task(1))
       $0.ran(.task(1))
     },
+    Planted("a submission runs its task itself", "Q3") {
+      $0.called(1, .submit(.serial(0)))
+      $0.ran(.task(1))
+      $0.returned(1, .accepted)
+    } wrong: {
+      $0.called(1, .submit(.serial(0)))
+      $0.ran(.task(1), on: .serial(0), -1)
+      $0.returned(1, .accepted)
+    },
     Planted("a task runs that nobody submitted", "Q1") {
       $0.submitted(1)
     } wrong: {

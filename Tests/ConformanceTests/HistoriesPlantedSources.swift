@@ -408,6 +408,26 @@ extension Planted {
       $0.did(5, .resume(.queue(0)))
       $0.ran(.task(2))
     },
+    Planted("a shutdown swallows a cancel handler", "S7") {
+      $0.reading()
+      $0.did(1, .suspend(.queue(0)))
+      $0.did(2, .cancel(11))
+      $0.did(3, .shutDown)
+      $0.note(.reported(discarded: 0, dropped: 0, stuck: 0))
+      $0.did(4, .restart)
+      $0.did(5, .resume(.queue(0)))
+      $0.ran(.cancelHandler(11))
+      $0.rest()
+    } wrong: {
+      $0.reading()
+      $0.did(1, .suspend(.queue(0)))
+      $0.did(2, .cancel(11))
+      $0.did(3, .shutDown)
+      $0.note(.reported(discarded: 0, dropped: 0, stuck: 0))
+      $0.did(4, .restart)
+      $0.did(5, .resume(.queue(0)))
+      $0.rest()
+    },
     Planted("a restart forgets a source", "S1") {
       $0.reading()
       $0.did(1, .shutDown)

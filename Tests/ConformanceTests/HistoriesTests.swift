@@ -13,6 +13,13 @@ import Testing
     #expect(choice == .racing || report.linesCompared > 60 * 10)
   }
 
+  /// What a subject is declared to do differently stands in no history's way.
+  @Test func soDoesASubjectWithDeclaredDifferences() throws {
+    let options = HistoryOptions(count: 150, choice: .lockstep, patience: .seconds(60))
+    let report = try compareHistories(on: Subject.all, options: options)
+    #expect(report.finding == nil, "seed \(options.seed): \(report.finding.map { "\($0)" } ?? "")")
+  }
+
   @Test func theSameSeedPrintsTheSameTrace() throws {
     func trace() throws -> [String] {
       var lines: [String] = []
@@ -49,7 +56,7 @@ import Testing
     let part = whole.keeping([0, 2, 5])
     #expect(part.name == "racing/77/0,2,5")
     #expect(History(named: part.name)?.steps == part.steps)
-    for wrong in ["", "racing", "racing/x", "fast/1", "racing/1/a", "racing/1/2/3", "racing/1/"] {
+    for wrong in ["", "racing", "racing/x", "fast/1", "racing/1/a", "racing/1/2/3", "racing/1/", "racing/77/2,99999"] {
       #expect(History(named: wrong) == nil, "\(wrong)")
     }
   }

@@ -16,6 +16,18 @@ struct ForkOutcome: Sendable {
 ///
 /// The child is killed by its own alarm if it hangs, in a lock that another thread held while it was forked, say.
 func forked(_ body: () throws -> Void) throws -> ForkOutcome {
+  if let outcome = try forkHere() { return outcome }
+  do {
+    try body()
+  } catch {
+    printError("threw: \(error)")
+    _exit(1)
+  }
+  _exit(0)
+}
+
+/// Forks and waits for the child; in the child, which lives for 30 seconds at most, returns nil.
+func forkHere() throws -> ForkOutcome? {
   var ends: [CInt] = [-1, -1]
   guard pipe(&ends) == 0 else { throw CheckFailure("no pipe for a forked child: errno \(errno)") }
   // Swift hides fork, with good reason: only what follows it at once in the child is legal, and that is what is checked.
@@ -27,13 +39,7 @@ func forked(_ body: () throws -> Void) throws -> ForkOutcome {
   if child == 0 {
     alarm(30)
     dup2(ends[1], 2)
-    do {
-      try body()
-    } catch {
-      printError("threw: \(error)")
-      _exit(1)
-    }
-    _exit(0)
+    return nil
   }
   close(ends[1])
   var text: [UInt8] = []

@@ -67,6 +67,6 @@ void hawt_release_n(const void *object, unsigned count);
 _Bool hawt_retain_if_alive(void *object);
 
 // CPU_SET and CPU_COUNT are macros, which Swift cannot import.
-int hawt_affinity_count(void);
+int hawt_affinity_count(int thread);
 int hawt_bind_to_nth_cpu(int n);
 #endif

@@ -11,7 +11,8 @@ struct CPUQuota {
 
   /// At least 1.
   var usableCPUs: Int {
-    let allowed = max(1, Int(hawt_affinity_count()))
+    // The main thread's mask: the calling one may be bound to less, as the workers of a dispatcher are that binds them.
+    let allowed = max(1, Int(hawt_affinity_count(getpid())))
     guard let quota else { return min(allowed, 1024) }
     return max(1, min(allowed, Int(quota.rounded(.up)), 1024))
   }

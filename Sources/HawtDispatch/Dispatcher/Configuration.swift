@@ -29,7 +29,8 @@ public struct Configuration: Sendable {
   public var priorityWeights: PriorityWeights
   /// How long a worker without work looks for some before it sleeps, at most a second; nil: not at all.
   public var idleSpin: Duration?
-  /// Told, on the worker, of errors that tasks and handlers throw (rule Q10); nil: printed to standard error.
+  /// Told, on the worker, of errors that tasks and handlers throw (rule Q10), and, on a thread of the library's own and
+  /// without a queue, of what a shutdown discards; nil: printed to standard error.
   public var errorHandler: (@Sendable (TaskFailure) -> Void)?
   /// Run on each worker's thread before its first round.
   public var onWorkerStart: (@Sendable (_ worker: Int) -> Void)?

@@ -3,7 +3,8 @@ internal import Synchronization
 /// A fixed pool of workers, each with an IO loop, that run queues and sources.
 ///
 /// It lives while anybody refers to it, to one of its queues, or to one of its sources. When the last reference goes
-/// without a `shutdown`, it runs what it was given, stops and frees everything (rule L5).
+/// without a `shutdown`, it runs what it was given, stops and frees everything (rule L5). Timers that are armed then are
+/// dropped, and the error handler is told how many.
 ///
 /// Any thread may call its members; each takes constant time, unless it says otherwise.
 public final class Dispatcher: Sendable, CustomStringConvertible {
@@ -130,7 +131,7 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
   }
 
   private func coreOf(_ queue: any Queue) -> QueueCore {
-    _ = core.enter(nil)
+    _ = core.enter()
     guard let target = queue.controlBlock else {
       fatalError(
         "dispatcher '\(name)': queue '\(queue.label)' is none of the library's; target one of this dispatcher's")
@@ -140,10 +141,21 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
 
   /// Runs `handler` once on `queue` when every one of `sources` has run its cancel handler: the place to close a
   /// descriptor that they share (rule S7). With none in the list, at once. It cancels nothing by itself. O(sources).
+  ///
+  /// - Precondition: the queue and the sources are this dispatcher's.
   public func whenCancelled(
     _ sources: [ReadinessSource], on queue: any Queue, _ handler: @escaping @Sendable () throws -> Void
   ) {
     let target = coreOf(queue)
+    precondition(
+      target.dispatcher === core,
+      "dispatcher '\(name)': a joint handler cannot run on queue '\(queue.label)' of dispatcher "
+        + "'\(target.dispatcher.name)'; choose one of its own queues")
+    for source in sources where source.core.dispatcher !== core {
+      preconditionFailure(
+        "dispatcher '\(name)': a joint handler cannot wait for the \(source.core.label) of dispatcher "
+          + "'\(source.core.dispatcher.name)'; ask that one")
+    }
     let join = JoinedCancel(sources.count) {
       target.enqueue(Entry(Job(run: handler)), worker: WorkerRef(of: target.dispatcher))
     }
@@ -163,7 +175,7 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
   public func shutdown(
     deadline: Duration = .seconds(10), completion: @escaping @Sendable (ShutdownReport) -> Void = { _ in }
   ) {
-    _ = core.enter(nil)
+    _ = core.enter()
     core.shutdown.begin(core, deadline: deadline, completion: completion)
   }
   /// The same, waiting for it. For foreign threads: it traps on a worker (rule Q12).
@@ -194,7 +206,7 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
   ///
   /// - Throws: `.running`, `.systemRefused`, `.backend`.
   public func restart() throws(DispatcherError) {
-    _ = core.enter(nil)
+    _ = core.enter()
     try core.shutdown.restart(core)
   }
 }

@@ -73,20 +73,19 @@ final class DispatcherCore: @unchecked Sendable {
 
   /// The beginning of each use: traps in a forked child (rule S9), and says which of the dispatcher's workers the
   /// caller is.
+  ///
+  /// - Parameter used: what of the dispatcher's is used, for the trap; nil: the dispatcher itself.
   @inline(__always)
-  func enter(_ queue: QueueCore?) -> WorkerRef? {
-    if forkGuard.isForked { trapForked(queue) }
+  func enter(_ used: @autoclosure () -> String? = nil) -> WorkerRef? {
+    if forkGuard.isForked { trapForked(used()) }
     return WorkerRef(of: self)
   }
-
-  /// The same for what is legal in a forked child, as it does nothing there.
-  func enterOrNil() -> WorkerRef? { forkGuard.isForked ? nil : WorkerRef(of: self) }
 
   var isForked: Bool { forkGuard.isForked }
 
   @inline(never)
-  private func trapForked(_ queue: QueueCore?) -> Never {
-    let what = queue.map { "queue '\($0.label)' of dispatcher '\(name)'" } ?? "dispatcher '\(name)'"
+  func trapForked(_ used: String?) -> Never {
+    let what = used.map { "\($0) of dispatcher '\(name)'" } ?? "dispatcher '\(name)'"
     fatalError("\(what) was used in a forked child; it belongs to the parent: make a dispatcher in the child")
   }
 
@@ -154,7 +153,7 @@ final class DispatcherCore: @unchecked Sendable {
   func makeSerialQueue(
     _ label: String, _ target: QueueCore, _ limit: QueueLimit?
   ) throws(DispatcherError) -> SerialQueue {
-    _ = enter(target)
+    _ = enter(target.title)
     let queue = SerialCore(dispatcher: self, label: label, target: target, limit: limit)
     try topology.link(queue, below: target)
     return SerialQueue(queue)

@@ -30,6 +30,6 @@ public struct ShutdownReport: Sendable, Hashable {
   public let droppedTimers: Int
   /// Names of the threads that were held by a task when the deadline passed, and were left behind.
   public let stuckThreads: [String]
-  /// Whether everything accepted has run and every thread ended.
+  /// Whether every task that was accepted has run and every thread ended. Timers that were pending do not count.
   public var isClean: Bool { discardedTasks == 0 && stuckThreads.isEmpty }
 }

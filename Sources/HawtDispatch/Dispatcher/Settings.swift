@@ -23,11 +23,12 @@ struct Settings: Sendable {
     _ configuration: Configuration, environment: (String) -> String? = Settings.environment
   ) throws(DispatcherError) {
     name = configuration.name
-    let asked = try Settings.number("HAWTDISPATCH_WORKERS", environment)
+    // The environment is asked only for what the configuration leaves open: elsewhere it may hold anything.
+    let asked = configuration.workers == nil ? try Settings.number("HAWTDISPATCH_WORKERS", environment) : nil
     let wanted = configuration.workers ?? asked ?? CPUQuota().usableCPUs
     guard (1...1024).contains(wanted) else { throw .invalidWorkerCount(wanted) }
     workers = wanted
-    let named = try Settings.backend(environment)
+    let named = configuration.backend == nil ? try Settings.backend(environment) : nil
     backend = configuration.backend ?? named ?? .default
     bindsWorkersToCPUs = configuration.bindsWorkersToCPUs
     queueBudget = try Settings.positive(configuration.queueBudget, "queueBudget")
@@ -44,7 +45,7 @@ struct Settings: Sendable {
       high: try Settings.count(weights.high, "priorityWeights.high", atMost: 1000),
       default: try Settings.count(weights.default, "priorityWeights.default", atMost: 1000),
       low: try Settings.count(weights.low, "priorityWeights.low", atMost: 1000))
-    let askedSpin = try Settings.number("HAWTDISPATCH_IDLE_SPIN_US", environment)
+    let askedSpin = configuration.idleSpin == nil ? try Settings.number("HAWTDISPATCH_IDLE_SPIN_US", environment) : nil
     let spin: Duration? = configuration.idleSpin ?? askedSpin.map { .microseconds($0) }
     guard spin.map({ $0 >= .zero && $0 <= .seconds(1) }) ?? true else {
       throw .invalidConfiguration("idleSpin is \(spin!); it must be from zero to one second")

@@ -27,7 +27,10 @@ class QueueCore: @unchecked Sendable {
   }
 
   @inline(never)
-  private func enterSlowly() -> WorkerRef? { dispatcher.enter(self) }
+  private func enterSlowly() -> WorkerRef? { dispatcher.enter(title) }
+
+  /// Names it in traps.
+  final var title: String { "queue '\(label)'" }
 
   @inline(__always) final var dispatcher: DispatcherCore { owner.value }
   final func adopt(_ dispatcher: DispatcherCore) { owner.set(dispatcher) }

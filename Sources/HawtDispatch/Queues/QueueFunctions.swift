@@ -7,7 +7,7 @@ enum QueueFunctions {
     _ task: @escaping @Sendable () throws -> Void
   ) -> TimerHandle {
     let dispatcher = core.dispatcher
-    _ = dispatcher.enter(core)
+    _ = dispatcher.enter(core.title)
     guard dispatcher.servesTimers else { return TimerHandle(refused: .shutDown) }
     let group = core.extras.timers(clock)
     let timer = OneShotTimer(group: group, queue: core, Job(run: task))
@@ -16,7 +16,7 @@ enum QueueFunctions {
   }
 
   static func sync<Value: Sendable>(_ core: QueueCore, _ body: @Sendable () throws -> Value) throws -> Value {
-    _ = core.dispatcher.enter(core)
+    _ = core.dispatcher.enter(core.title)
     if let worker = Worker.current {
       let on = worker.currentQueue?.label ?? ""
       fatalError(

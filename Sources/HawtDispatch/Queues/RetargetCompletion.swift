@@ -10,13 +10,18 @@ final class RetargetCompletion: @unchecked Sendable {
   // topology lock.
   /// Let go of by whoever makes the call: the handler may hold the very queue that holds this.
   private var owed: (target: QueueCore, handler: @Sendable (SerialQueue.RetargetOutcome) -> Void)?
+  /// Whether it is a source's own, which a later retarget of that source overtakes.
+  let isOfSource: Bool
   private let outstanding = Atomic<Int>(1)
   private let isCalled = Atomic<Bool>(false)
   /// The epoch that the runner has to reach. Guarded by the topology lock.
   private var leaving: UInt32?
 
-  init(target: QueueCore, handler: @escaping @Sendable (SerialQueue.RetargetOutcome) -> Void) {
+  init(
+    target: QueueCore, isOfSource: Bool = false, handler: @escaping @Sendable (SerialQueue.RetargetOutcome) -> Void
+  ) {
     owed = (target, handler)
+    self.isOfSource = isOfSource
   }
 
   /// Counts in what has to move. Only while the retarget is being made, so the count cannot reach zero meanwhile.

@@ -199,7 +199,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
         return leaveUnfinished(worker)
       }
       // A thread that a shutdown leaves behind in a task is no consumer any more when that returns (rule L3).
-      guard worker.custody.enter() else {
+      guard worker.beginTaking() else {
         worker.settleReferences()
         return leaveUnfinished(worker)
       }
@@ -247,7 +247,7 @@ final class SerialCore: QueueCore, @unchecked Sendable {
   /// Leaves an empty list. False if an entry came meanwhile, or the thread is not to take any.
   @inline(__always)
   private func leaveEmpty(_ worker: Worker) -> Bool {
-    guard worker.custody.enter() else { return false }
+    guard worker.beginTaking() else { return false }
     let settled = list.settle(worker: worker.ref)
     worker.custody.leave()
     if settled == .arrived { return false }

@@ -105,7 +105,7 @@ public final class SerialQueue: Queue {
   public func setTarget(
     _ target: any Queue, completion: (@Sendable (RetargetOutcome) -> Void)? = nil
   ) throws(DispatcherError) {
-    let worker = core.dispatcher.enter(core)
+    let worker = core.dispatcher.enter(core.title)
     guard let new = target.controlBlock else { throw .foreignDispatcher(queue: label, target: target.label) }
     guard new.dispatcher === core.dispatcher else {
       throw .foreignDispatcher(queue: label, target: target.label)
@@ -115,7 +115,7 @@ public final class SerialQueue: Queue {
   }
 
   /// Holds the queue, and what is nested in it, from the next task on; nests (rule L1). The task that is running
-  /// finishes. Submissions are still accepted and cost no wake-ups.
+  /// finishes. Submissions are still accepted and cost no wake-ups. Traps, naming the queue, if 16,383 are open.
   public func suspend() { core.suspend() }
 
   /// Ends one `suspend()`. Traps, naming the queue, if there is none to end (rule L1).

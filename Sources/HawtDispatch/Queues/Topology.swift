@@ -13,8 +13,10 @@ final class Topology: @unchecked Sendable {
   private var dispatcher: DispatcherCore { owner.value }
   /// The first serial queue that targets each root, by the root's index (see `QueueCore.rootIndex`).
   private var firstChildren: [Unmanaged<SerialCore>?]
-  /// How many sources have each worker for home (rule M9).
+  /// How many sources that register have each worker for home (rule M9).
   private var sourcesAtHome: [Int]
+  /// The worker that was chosen last where several were as good.
+  private var lastChoice: Int
   /// Kept between retargets, so that a steady one allocates nothing.
   private var scratch: [PollerWork] = []
   private var pins = Pins()
@@ -25,6 +27,7 @@ final class Topology: @unchecked Sendable {
     self.maximumDepth = maximumDepth
     firstChildren = Array(repeating: nil, count: workers + Priority.allCases.count)
     sourcesAtHome = Array(repeating: 0, count: workers)
+    lastChoice = workers - 1
   }
 
   // MARK: The lock
@@ -218,7 +221,8 @@ final class Topology: @unchecked Sendable {
     }
   }
 
-  /// The same, given one if there is none: the worker that is home to the fewest sources.
+  /// The same, given one if there is none: the worker that is home to the fewest sources. For sources that register: what
+  /// does not, timers and the like, fixes nobody's home, or the first timers would decide where the sources of later go.
   private func assignedHome(of queue: QueueCore) -> Int {
     if let home = home(of: queue) { return home }
     let chosen = fewest
@@ -231,7 +235,33 @@ final class Topology: @unchecked Sendable {
     return chosen
   }
 
-  private var fewest: Int { sourcesAtHome.indices.min { sourcesAtHome[$0] < sourcesAtHome[$1] } ?? 0 }
+  /// The worker that is home to the fewest sources; of several, each in turn.
+  private var fewest: Int {
+    let least = sourcesAtHome.min() ?? 0
+    repeat { lastChoice = (lastChoice + 1) % sourcesAtHome.count } while sourcesAtHome[lastChoice] != least
+    return lastChoice
+  }
+
+  /// A home for what registers nothing, where its tree has none: any, in turn.
+  private var anyHome: Int {
+    lastChoice = (lastChoice + 1) % sourcesAtHome.count
+    return lastChoice
+  }
+
+  /// Whether anything below `queue`, itself included, registers.
+  private func hasRegistrations(_ queue: QueueCore) -> Bool {
+    var found = false
+    forEachInTree(queue) { member in
+      var next = member.existingExtras?.firstSource
+      while let source = next, !found {
+        source._withUnsafeGuaranteedRef {
+          next = $0.nextOfQueue
+          found = $0.registers
+        }
+      }
+    }
+    return found
+  }
 
   /// After a queue has got another target: its sources and timers, and those below it, get the new root's home.
   private func rehome(
@@ -239,7 +269,9 @@ final class Topology: @unchecked Sendable {
   ) {
     // A tree that leaves a thread for the global queue keeps its sources where they are, as nothing is gained by
     // moving them; one that joins another tree takes over that tree's home.
-    if home(of: queue) == nil, let oldHome, queue.target.current is GlobalCore { queue.extras.home = oldHome }
+    if home(of: queue) == nil, let oldHome, queue.target.current is GlobalCore, hasRegistrations(queue) {
+      queue.extras.home = oldHome
+    }
     forEachInTree(queue) { member in
       guard let extras = member.existingExtras else { return }
       if member !== queue || !(queue.target.current is GlobalCore) { extras.home = nil }
@@ -247,15 +279,17 @@ final class Topology: @unchecked Sendable {
       while let source = next {
         source._withUnsafeGuaranteedRef {
           next = $0.nextOfQueue
-          let home = self.assignedHome(of: queue)
-          guard self.setHome(of: $0, home) else { return }
+          // What registers nothing stays where it is, unless its tree has a home.
+          let home = $0.registers ? self.assignedHome(of: queue) : self.home(of: queue)
+          guard let home, self.setHome(of: $0, home) else { return }
           work.append($0)
         }
       }
       let (continuous, suspending) = extras.existingTimers
       for group in [continuous, suspending].lazy.compactMap({ $0 }) {
-        let home = self.assignedHome(of: queue)
-        guard group.home.exchange(home, ordering: .sequentiallyConsistent) != home else { continue }
+        guard let home = self.home(of: queue),
+          group.home.exchange(home, ordering: .sequentiallyConsistent) != home
+        else { continue }
         work.append(group)
       }
     }
@@ -273,8 +307,10 @@ final class Topology: @unchecked Sendable {
   private func setHome(of source: SourceBase, _ home: Int) -> Bool {
     let old = source.home.exchange(home, ordering: .sequentiallyConsistent)
     guard old != home else { return false }
-    if old >= 0 { sourcesAtHome[old] -= 1 }
-    sourcesAtHome[home] += 1
+    if source.registers {
+      if old >= 0 { sourcesAtHome[old] -= 1 }
+      sourcesAtHome[home] += 1
+    }
     return true
   }
 
@@ -282,8 +318,13 @@ final class Topology: @unchecked Sendable {
   func add(_ source: SourceBase, to queue: QueueCore) {
     lock.withLock {
       insertSource(source, queue)
-      _ = setHome(of: source, queue is GlobalCore ? fewest : assignedHome(of: queue))
+      _ = setHome(of: source, firstHome(of: source, queue))
     }
+  }
+
+  private func firstHome(of source: SourceBase, _ queue: QueueCore) -> Int {
+    guard source.registers else { return home(of: queue) ?? anyHome }
+    return queue is GlobalCore ? fewest : assignedHome(of: queue)
   }
 
   private func insertSource(_ source: SourceBase, _ queue: QueueCore) {
@@ -310,7 +351,7 @@ final class Topology: @unchecked Sendable {
     lock.withLock {
       removeSource(source)
       let home = source.home.exchange(-1, ordering: .sequentiallyConsistent)
-      if home >= 0 { sourcesAtHome[home] -= 1 }
+      if home >= 0, source.registers { sourcesAtHome[home] -= 1 }
     }
   }
 
@@ -319,6 +360,7 @@ final class Topology: @unchecked Sendable {
     _ source: SourceBase, to target: QueueCore, completion: RetargetCompletion?, worker: WorkerRef?
   ) throws(DispatcherError) {
     var old: QueueCore?
+    var superseded: [RetargetCompletion] = []
     try withLock { () throws(DispatcherError) in
       guard dispatcher.isRunning else { throw .stopped(dispatcher: dispatcher.name) }
       // One that is finished is in no queue's list any more.
@@ -326,20 +368,28 @@ final class Topology: @unchecked Sendable {
       removeSource(source)
       old = source.target.replace(with: target)
       insertSource(source, target)
-      let home = target is GlobalCore ? source.home.load(ordering: .relaxed) : assignedHome(of: target)
-      _ = setHome(of: source, home)
+      if !(target is GlobalCore) { _ = setHome(of: source, firstHome(of: source, target)) }
+      superseded = source.takeOvertaken()
       completion?.expect(1)
       if let completion { source.add(completion) }
       source.raiseEpoch(worker)
     }
+    for overtaken in superseded { overtaken.supersede() }
     source.targetChanged()
     source.requestReconcile(worker)
     completion?.fulfil()
     withExtendedLifetime(old) {}
   }
 
-  /// The home of a queue's timers, given one if there is none.
-  func homeForTimers(of queue: QueueCore) -> Int {
-    lock.withLock { queue is GlobalCore ? (queue.rootIndex % sourcesAtHome.count) : assignedHome(of: queue) }
+  /// Gives a queue's timers a home, if they have none: their tree's, or any.
+  func giveHome(to group: TimerGroup, of queue: QueueCore) {
+    lock.withLock {
+      guard group.home.load(ordering: .relaxed) < 0 else { return }
+      // Those of both clocks are at one worker, which puts them in order (rule T1).
+      let (continuous, suspending) = queue.existingExtras?.existingTimers ?? (nil, nil)
+      let homes = [continuous, suspending].lazy.compactMap { $0?.home.load(ordering: .relaxed) }
+      let given = home(of: queue) ?? homes.first { $0 >= 0 } ?? anyHome
+      group.home.store(given, ordering: .sequentiallyConsistent)
+    }
   }
 }

@@ -30,6 +30,10 @@ struct HandlerSlot: ~Copyable, @unchecked Sendable {
     return Unmanaged<HandlerBox>.fromOpaque(pointer).takeRetainedValue()
   }
 
+  /// Whether there is one. Sequentially consistent, for who asks after another change.
+  @inline(__always)
+  var isSet: Bool { word.load(ordering: .sequentiallyConsistent) > 1 }
+
   @inline(__always)
   private func take() -> UInt {
     // Acquires the box that `set` released.

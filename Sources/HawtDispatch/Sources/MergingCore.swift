@@ -28,7 +28,7 @@ final class MergingCore<Element: Sendable, Aggregate: Sendable>: SourceBase, @un
   override var label: String { "merging source on queue '\(target.current.label)'" }
 
   func merge(_ element: Element) -> Submission {
-    let worker = dispatcher.enter(nil)
+    let worker = dispatcher.enter(label)
     if worker == nil, !dispatcher.isRunning { return .refused(.shutDown) }
     // Released without the lock: its deinitializer may merge.
     var replaced: Aggregate?

@@ -84,14 +84,12 @@ public final class MergingSource<Element: Sendable, Aggregate: Sendable>: Sendab
   /// Ends one `suspend()`; traps if there is none.
   public func resume() { core.resume() }
   /// No event handler starts after it returns. Idempotent, never blocks, any thread.
-  public func cancel() {
-    _ = core.dispatcher.enter(nil)
-    core.cancel()
-  }
+  public func cancel() { core.cancel() }
   /// Whether `cancel()` was called.
   public var isCancelled: Bool { core.isCancelled }
-  /// Gives it another queue, live. Throws as `SerialQueue.setTarget` does. O(workers + depth of the target).
-  public func setTarget(_ target: any Queue) throws(DispatcherError) {
-    try core.setTarget(target, completion: nil)
-  }
+  /// Gives it another queue, live. Throws as `SerialQueue.setTarget` does; for its completion see
+  /// `ReadinessSource.setTarget`. O(workers + depth of the target).
+  public func setTarget(
+    _ target: any Queue, completion: (@Sendable (SerialQueue.RetargetOutcome) -> Void)? = nil
+  ) throws(DispatcherError) { try core.setTarget(target, completion: completion) }
 }

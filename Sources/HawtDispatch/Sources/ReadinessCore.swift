@@ -67,6 +67,7 @@ class ReadinessCore: SourceBase, @unchecked Sendable {
   }
 
   final var isDisarmed: Bool { SourceState(state.load(ordering: .sequentiallyConsistent)).has(SourceState.disarmed) }
+  final override var registers: Bool { true }
   final override var keepsSignals: Bool { false }
   final override func desiredChanged() { requestReconcile(WorkerRef(of: dispatcher)) }
 
@@ -161,6 +162,7 @@ class ReadinessCore: SourceBase, @unchecked Sendable {
   final func report(_ ready: Interest, in wait: WaitReport) -> Bool {
     let hit = ready.intersection(interest)
     guard !hit.isEmpty else { return false }
+    guard eventHandler.isSet else { return disarmUnheard(wait) }
     let (was, changed) = transform { now in
       if now.isOpen, !now.has(SourceState.pending) {
         // Looked at here, not before: a handler stamps, then ends.
@@ -178,6 +180,22 @@ class ReadinessCore: SourceBase, @unchecked Sendable {
     return false
   }
 
+  /// There is nobody to tell: asks for nothing, until somebody is.
+  @inline(never)
+  private func disarmUnheard(_ wait: WaitReport) -> Bool {
+    let (_, changed) = transform { $0.has(SourceState.disarmed) ? nil : $0.word | SourceState.disarmed }
+    // Set meanwhile, and perhaps before the word could say so.
+    if eventHandler.isSet { requestReconcile(wait.server) }
+    return changed
+  }
+
+  /// What is ready may have been waiting for the handler.
+  final func eventHandlerWasSet() {
+    // The handler is set before the word is looked at; a report changes the word, then looks for the handler.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    if isDisarmed { requestReconcile(WorkerRef(of: dispatcher)) }
+  }
+
   @inline(__always)
   private func isStale(_ wait: WaitReport) -> Bool {
     let stamp = stamp.load(ordering: .relaxed)
@@ -185,9 +203,9 @@ class ReadinessCore: SourceBase, @unchecked Sendable {
   }
 
   final override func deliver(on worker: Worker) {
+    guard let box = eventHandler.current else { return }
     // Counted when it has run, by one handler at a time. Releases: who sees the count sees what the handler did.
     defer { deliveries.store(deliveries.load(ordering: .relaxed) &+ 1, ordering: .releasing) }
-    guard let box = eventHandler.current else { return }
     let event = ReadinessEvent(self, Interest(rawValue: readiness.load(ordering: .relaxed)))
     do {
       try unsafeDowncast(box, to: ReadinessHandlerBox.self).run(event)

@@ -66,9 +66,11 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
   /// Whether it is cancelled, by `cancel()` or by an error.
   public var isCancelled: Bool { core.isCancelled }
 
-  /// Sets what runs on the target queue when the descriptor is ready. No effect after `cancel()`.
+  /// Sets what runs on the target queue when the descriptor is ready; what is ready before there is a handler waits for
+  /// it. No effect after `cancel()`.
   public func setEventHandler(_ handler: @escaping @Sendable (ReadinessEvent) throws -> Void) {
     core.set(core.eventHandler, ReadinessHandlerBox(handler))
+    core.eventHandlerWasSet()
   }
   /// Sets what runs once on the target queue after `cancel()`, after the last event handler and after the
   /// registration is out of every poller (rule S7). If the dispatcher is stopped, that is after its restart; it does not run
@@ -84,24 +86,26 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
     core.set(core.errorHandler, ErrorHandlerBox(handler))
   }
 
-  /// Registers the descriptor (rule S3): one system call. A second call has no effect. Waits, if it must, for the poller
+  /// Registers the descriptor (rule S3): one system call. A second call has no effect, whatever has become of the source.
+  /// Waits, if it must, for the poller
   /// to be handed over, never for user code.
   ///
   /// - Throws: `.registration` with what the system said (the source is then cancelled), `.emptyInterest`,
   ///   `.cancelled`, `.stopped`.
   public func activate() throws(SourceError) { try core.activate() }
-  /// Holds deliveries from the next handler on; nests. Costs no CPU while the descriptor stays ready (rule S4).
+  /// Holds deliveries from the next handler on; nests. Costs no CPU while the descriptor stays ready (rule S4). Traps, naming
+  /// the source, if 65,535 are open.
   public func suspend() { core.suspend() }
   /// Ends one `suspend()`; traps, naming the source, if there is none.
   public func resume() { core.resume() }
   /// No handler starts after it returns; the cancel handler follows. Never blocks, idempotent, any thread, any
   /// state (rule S7).
-  public func cancel() {
-    _ = core.dispatcher.enter(nil)
-    core.cancel()
-  }
+  public func cancel() { core.cancel() }
   /// Gives it another queue, live; its registration follows. Throws as `SerialQueue.setTarget` does. O(workers + depth of
   /// the target).
+  ///
+  /// - Parameter completion: called once, on the new target: effective, when the registration is there and a handler that
+  ///   ran at the old place has ended; superseded, if a later `setTarget` of this source came first (rule M3).
   public func setTarget(
     _ target: any Queue, completion: (@Sendable (SerialQueue.RetargetOutcome) -> Void)? = nil
   ) throws(DispatcherError) { try core.setTarget(target, completion: completion) }

@@ -73,6 +73,12 @@ public final class SignalSource: Sendable {
   public func resume() { reads?.resume() }
   /// Stops it; the process's former disposition comes back with the last source of that signal.
   public func cancel() { reads?.cancel() }
+  /// Whether it is cancelled, by `cancel()` or as it could not be made or activated.
+  public var isCancelled: Bool { reads?.isCancelled ?? true }
+  /// Gives it another queue, live; see `ReadinessSource.setTarget`. Of an invalid signal there is nothing to move.
+  public func setTarget(
+    _ target: any Queue, completion: (@Sendable (SerialQueue.RetargetOutcome) -> Void)? = nil
+  ) throws(DispatcherError) { try reads?.setTarget(target, completion: completion) }
 }
 
 /// The readiness source inside, under the name that its user knows.

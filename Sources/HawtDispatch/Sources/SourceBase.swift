@@ -38,6 +38,8 @@ class SourceBase: PollerWork, @unchecked Sendable {
 
   // MARK: What subclasses do
 
+  /// Whether it takes a place in a poller.
+  var registers: Bool { false }
   /// Names it in errors. Made when it is asked for, as most sources never are.
   var label: String { fatalError("SourceBase.label is abstract") }
   /// Runs the event handler. `state` says running.
@@ -111,12 +113,15 @@ class SourceBase: PollerWork, @unchecked Sendable {
     if was.has(SourceState.cancelled) { return finishIfDue(worker.pusher) }
     if was.suspendCount > 0 { return redeliverIfOpen(worker.pusher) }
     deliver(on: worker)
+    // Before anything is done to the kernel's set, which a forked child shares.
+    worker.endIfForked()
     willEnd(on: worker)
     let (ended, _) = transform { now in
-      let rest = now.word & ~(SourceState.running | SourceState.pending)
+      let rest = now.word & ~(SourceState.running | SourceState.pending | SourceState.moving)
       guard now.isOpen, now.has(SourceState.signalled) else { return rest }
       return (rest | SourceState.pending) & ~SourceState.signalled
     }
+    if ended.has(SourceState.moving) { requestReconcile(worker.pusher) }
     if ended.has(SourceState.cancelled) { return finishIfDue(worker.pusher) }
     if ended.isOpen, ended.has(SourceState.signalled) { pushEntry(ended.epoch, worker.pusher) }
     if ended.has(SourceState.disarmed) { desiredChanged() }
@@ -138,7 +143,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
 
   /// Sets one of its handlers. No effect on a cancelled source.
   final func set(_ slot: borrowing HandlerSlot, _ box: HandlerBox) {
-    _ = dispatcher.enter(nil)
+    _ = dispatcher.enter(label)
     guard !isCancelled else { return }
     slot.set(box)
     // It may have been cancelled meanwhile, and have let go of its handlers: of this one nobody would.
@@ -147,7 +152,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
 
   /// - Returns: false if it was active already.
   final func activateOnce() throws(SourceError) -> Bool {
-    let worker = dispatcher.enter(nil)
+    let worker = dispatcher.enter(label)
     let (was, changed) = transform { now in
       now.word & (SourceState.active | SourceState.cancelled) != 0 ? nil : now.word | SourceState.active
     }
@@ -160,7 +165,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
   }
 
   final func suspend() {
-    _ = dispatcher.enter(nil)
+    _ = dispatcher.enter(label)
     transform { now in
       precondition(
         now.suspendCount < SourceState.suspendLimit,
@@ -170,7 +175,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
   }
 
   final func resume() {
-    let worker = dispatcher.enter(nil)
+    let worker = dispatcher.enter(label)
     let (was, _) = transform { now in
       guard now.suspendCount > 0 else {
         fatalError(
@@ -182,7 +187,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
   }
 
   final func cancel() {
-    let worker = dispatcher.enterOrNil()
+    let worker = dispatcher.enter(label)
     let (_, first) = transform { $0.has(SourceState.cancelled) ? nil : $0.word | SourceState.cancelled }
     guard first else { return }
     desiredChanged()
@@ -192,11 +197,11 @@ class SourceBase: PollerWork, @unchecked Sendable {
   final func setTarget(
     _ queue: any Queue, completion: (@Sendable (SerialQueue.RetargetOutcome) -> Void)?
   ) throws(DispatcherError) {
-    let worker = dispatcher.enter(nil)
+    let worker = dispatcher.enter(label)
     guard let new = queue.controlBlock, new.dispatcher === dispatcher else {
       throw .foreignDispatcher(queue: label, target: queue.label)
     }
-    let owed = completion.map { RetargetCompletion(target: new, handler: $0) }
+    let owed = completion.map { RetargetCompletion(target: new, isOfSource: true, handler: $0) }
     try dispatcher.topology.retarget(self, to: new, completion: owed, worker: worker)
   }
 
@@ -211,7 +216,9 @@ class SourceBase: PollerWork, @unchecked Sendable {
 
   /// The topology lock is held, and the new target published: an entry that stands in the old one is void now.
   final func raiseEpoch(_ worker: WorkerRef?) {
-    let (was, _) = transform { $0.word &+ SourceState.epochUnit }
+    let (was, _) = transform { now in
+      (now.word &+ SourceState.epochUnit) | (now.has(SourceState.running) ? SourceState.moving : 0)
+    }
     let handlerStands = was.has(SourceState.pending) && !was.has(SourceState.running)
     let cancelStands = was.has(SourceState.finished) && !was.has(SourceState.done)
     if handlerStands || cancelStands { pushEntry(SourceState(was.word &+ SourceState.epochUnit).epoch, worker) }
@@ -223,6 +230,10 @@ class SourceBase: PollerWork, @unchecked Sendable {
   override func pass(on worker: Worker) -> Int? { nil }
 
   override func settled() { finishIfDue(WorkerRef(of: dispatcher)) }
+
+  final override var holdsCompletions: Bool {
+    SourceState(state.load(ordering: .sequentiallyConsistent)).has(SourceState.moving)
+  }
 
   /// Submits the cancel handler if it is cancelled, its last handler has ended and it is out of every poller (rule S7).
   final func finishIfDue(_ worker: WorkerRef?) {

@@ -18,6 +18,7 @@
 /// - pending: an entry for the handler stands in the target, or the handler runs: at most one (rule S2).
 /// - signalled: there is something to deliver that no entry stands for.
 /// - disarmed: the registration asks for less than the source wants, as it was reported while pending or suspended.
+/// - moving: it was retargeted while its handler ran; the end of the handler clears it, and lets the retarget complete.
 /// - finished: the entry for the cancel handler was pushed, once. done: it has run; the handlers are released.
 struct SourceState {
   var word: UInt64
@@ -31,6 +32,7 @@ struct SourceState {
   static let disarmed: UInt64 = 1 << 6
   static let finished: UInt64 = 1 << 7
   static let done: UInt64 = 1 << 8
+  static let moving: UInt64 = 1 << 9
   static let suspendUnit: UInt64 = 1 << 16
   static let suspendLimit: UInt64 = (1 << 16) - 1
   static let epochUnit: UInt64 = 1 << 32

@@ -57,7 +57,7 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
   /// - Returns: false if the dispatcher takes no timers (rule L3).
   @discardableResult
   func arm(_ timer: ArmedTimer, at deadline: Nanoseconds, leeway: Nanoseconds) -> Bool {
-    if home.load(ordering: .relaxed) < 0 { giveHome() }
+    if home.load(ordering: .relaxed) < 0 { dispatcher.topology.giveHome(to: self, of: queue) }
     let mustTell = lock.withLock { () -> Bool? in
       // Under the lock that `dropAll` takes after the phase has changed: a timer is refused or dropped, never lost.
       guard dispatcher.servesTimers else { return nil }
@@ -85,12 +85,6 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
   private static func sum(_ deadline: Nanoseconds, _ leeway: Nanoseconds) -> Nanoseconds {
     let (sum, overflow) = deadline.addingReportingOverflow(leeway)
     return overflow ? .max : min(sum, max(deadline, Nanoseconds(Int64.max)))
-  }
-
-  private func giveHome() {
-    let given = dispatcher.topology.homeForTimers(of: queue)
-    // A retarget that came between has given another.
-    _ = home.compareExchange(expected: -1, desired: given, ordering: .sequentiallyConsistent)
   }
 
   /// Takes a timer out, if it is still in. The worker is not told: it looks once too early, at most.

@@ -34,7 +34,7 @@ public struct TimerHandle: Sendable {
   @discardableResult
   public func cancel() -> Bool {
     guard let timer, let dispatcher else { return true }
-    _ = dispatcher.enter(nil)
+    _ = dispatcher.enter("a timer's handle")
     return timer.cancel()
   }
 }

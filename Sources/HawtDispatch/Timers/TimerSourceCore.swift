@@ -30,7 +30,7 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
   override var label: String { "timer source on queue '\(target.current.label)'" }
 
   func schedule(after delay: Duration, repeating interval: Duration?, leeway: Duration) {
-    _ = dispatcher.enter(nil)
+    _ = dispatcher.enter(label)
     precondition(interval.map { $0 > .zero } ?? true, "\(label): scheduled with an interval that is not more than zero")
     let deadline = clock.deadline(after: delay)
     lock.withLock {

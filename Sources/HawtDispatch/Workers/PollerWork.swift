@@ -39,6 +39,9 @@ class PollerWork: Runnable, @unchecked Sendable {
   /// What follows when nothing is left to do, without a promise about the lease.
   func settled() {}
 
+  /// Whether completions have to wait, as something still runs at the old place; a request follows when it has ended.
+  var holdsCompletions: Bool { false }
+
   /// Whether a pass is due or under way.
   final var isBusy: Bool { progress.load(ordering: .sequentiallyConsistent) != PollerWork.idle }
 
@@ -64,37 +67,40 @@ class PollerWork: Runnable, @unchecked Sendable {
     // A worker in whose place another was put has no poller any more.
     let present = dispatcher.workers[worker.index]
     guard present === worker else { return present.post(self) }
-    var done: [RetargetCompletion] = []
+    var due: [RetargetCompletion] = []
     while true {
       progress.bitwiseAnd(~PollerWork.dirty, ordering: .acquiringAndReleasing)
-      // Taken before the pass reads what is desired: what was asked before is in effect after it.
-      if hasCompletions.load(ordering: .acquiring) { done += takeCompletions() }
-      if let next = pass(on: worker), next != worker.index {
-        putBack(done)
-        dispatcher.workers[next].post(self)
-        return
-      }
+      // Looked at before the pass reads what is desired: what was asked before is in effect after it.
+      due = hasCompletions.load(ordering: .acquiring) ? waitingCompletions : []
+      if let next = pass(on: worker), next != worker.index { return dispatcher.workers[next].post(self) }
       let (idle, _) = progress.compareExchange(
         expected: PollerWork.busy, desired: PollerWork.idle, ordering: .acquiringAndReleasing)
       if idle { break }
     }
     settled()
-    for completion in done { completion.fulfil() }
+    if !due.isEmpty { fulfil(due) }
   }
 
-  private func takeCompletions() -> [RetargetCompletion] {
-    dispatcher.topology.lock.withLock {
-      hasCompletions.store(false, ordering: .relaxed)
-      defer { completions = [] }
-      return completions
+  private var waitingCompletions: [RetargetCompletion] { dispatcher.topology.lock.withLock { completions } }
+
+  /// Calls those that nothing has overtaken meanwhile.
+  private func fulfil(_ due: [RetargetCompletion]) {
+    // Asked before they are taken out: what ends now is followed by a request, which finds them.
+    if holdsCompletions { return }
+    let reached = dispatcher.topology.lock.withLock { () -> [RetargetCompletion] in
+      let reached = due.filter { one in completions.contains { $0 === one } }
+      completions.removeAll { one in due.contains { $0 === one } }
+      if completions.isEmpty { hasCompletions.store(false, ordering: .relaxed) }
+      return reached
     }
+    for completion in reached { completion.fulfil() }
   }
 
-  private func putBack(_ unfulfilled: [RetargetCompletion]) {
-    guard !unfulfilled.isEmpty else { return }
-    dispatcher.topology.lock.withLock {
-      completions = unfulfilled + completions
-      hasCompletions.store(true, ordering: .releasing)
-    }
+  /// Takes out the completions that a later retarget of a source overtakes. The topology lock is held.
+  final func takeOvertaken() -> [RetargetCompletion] {
+    guard hasCompletions.load(ordering: .relaxed) else { return [] }
+    let overtaken = completions.filter(\.isOfSource)
+    completions.removeAll(where: \.isOfSource)
+    return overtaken
   }
 }

@@ -13,6 +13,20 @@ extension Worker {
     local.pointee.isSpent || interruptWord.load(ordering: .acquiring)
   }
 
+  /// Before the thread takes an entry, see `Custody.enter`. A child that was forked by a task and has returned from it ends
+  /// here: it is no worker of the parent's (rule S9).
+  @inline(__always)
+  func beginTaking() -> Bool {
+    endIfForked()
+    return custody.enter()
+  }
+
+  /// After user code.
+  @inline(__always)
+  func endIfForked() {
+    if isForked { dispatcher.trapForked("a worker, in a task that forked and has returned in the child,") }
+  }
+
   /// Lets the queues that run here be looked at before their next task. Any thread.
   func interrupt() { interruptWord.store(true, ordering: .sequentiallyConsistent) }
 
@@ -144,7 +158,7 @@ extension Worker {
   private func runOne(_ level: Int) -> Bool {
     // The worker is at no queue: a former interruption has done its work.
     if interruptWord.load(ordering: .relaxed) { interruptWord.store(false, ordering: .relaxed) }
-    guard custody.enter() else { return false }
+    guard beginTaking() else { return false }
     var root = level == 1 ? roots.1 : level == 0 ? roots.0 : roots.2
     var entry = Entry.empty
     if level == 1 {

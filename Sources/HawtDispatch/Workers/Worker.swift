@@ -171,8 +171,10 @@ final class Worker: @unchecked Sendable {
 
   @inline(__always)
   func isAtHome(_ owner: UInt) -> Bool {
-    self.owner.bits == owner && !custody.isAbandoned && forkWord.pointee != 0
+    self.owner.bits == owner && !custody.isAbandoned && !isForked
   }
+
+  @inline(__always) var isForked: Bool { forkWord.pointee == 0 }
 
   /// Itself as one who pushes, and will look for what it pushed; nil for a thread that was left behind, whose pushes come
   /// from outside.

@@ -9,6 +9,7 @@ extension Rule {
     capabilities: [.processFiles],
     checks: [
       Check("dropped with work on every kind of queue", droppedWithWork),
+      Check("dropped with armed timers", droppedWithTimers),
       Check("dropped by its own task", droppedByOwnTask),
       Check("a queue, or a source, keeps it alive", keptAlive),
       Check("made and dropped many times without a leak") { try $0.expectSuccess(of: "many") },
@@ -46,6 +47,28 @@ private func droppedWithWork(_ context: CheckContext) throws {
     try context.eventually("all work of a dropped dispatcher has run (\(ran.value))") { ran.value == 0 }
     context.expectNoThreads(of: settings.name)
     context.record("dispatchers dropped with work")
+  }
+}
+
+private func droppedWithTimers(_ context: CheckContext) throws {
+  for kind in QueueKind.allCases {
+    var settings = context.configuration(workers: 2)
+    let told = context.recorder(of: DiscardedWork.self)
+    settings.errorHandler = { failure in if let work = failure.error as? DiscardedWork { told.append(work) } }
+    let ran = Tally()
+    do {
+      let dispatcher = try Dispatcher(configuration: settings)
+      let queue = try kind.make(dispatcher, "timed")
+      for clock in [TimerClock.continuous, .suspending] {
+        queue.asyncAfter(.seconds(3_600), clock: clock, leeway: .zero) { ran.add() }
+      }
+      queue.async { ran.add() }
+    }
+    let work = try told.wait(forCount: 1, of: "the report of a dropped dispatcher's timers")
+    context.expect(work[0].tasks == 0 && work[0].timers == 2, "2 timers of a dropped dispatcher are told as \(work)")
+    context.expectNoThreads(of: settings.name)
+    context.expect(ran.value == 1, "of a task and two timers of a dropped dispatcher, \(ran.value) ran")
+    context.record("timers dropped and told of", 2)
   }
 }
 

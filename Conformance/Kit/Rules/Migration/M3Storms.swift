@@ -11,7 +11,44 @@ extension Rule {
       Check("retargets one after the other are all effective", oneAfterTheOther),
       Check("a storm over a forest of queues, with suspensions", forestStorm),
       Check("migrations are counted, each once, where they begin and where they end", migrationsAreCounted),
+      Check("retargets of sources complete once each, after the handler that runs", sourcesComplete),
     ])
+}
+
+private func sourcesComplete(_ context: CheckContext) throws {
+  let bench = try context.bench(workers: 3)
+  let roots = bench.dispatcher.threadQueues
+  for round in 0..<context.scaled(20, minimum: 4) {
+    let ends = try bench.ends()
+    let gate = context.gate()
+    let hasEnded = Tally()
+    let source = bench.source(ends.near, .write, on: roots[0]) { event in
+      event.suspend()
+      gate.pass()
+      hasEnded.add()
+    }
+    try source.activate()
+    try gate.waitForArrivals()
+    let outcomes = context.recorder(of: (outcome: SerialQueue.RetargetOutcome, wasFree: Bool, at: Bool).self)
+    let moves = 1 + round % 4
+    for number in 1...moves {
+      let root = roots[number % 3]
+      try source.setTarget(root) { outcome in outcomes.append((outcome, hasEnded.value == 1, root.isExecuting)) }
+    }
+    let early = outcomes.all.count { $0.outcome == .effective }
+    context.expect(early == 0, "a source's retarget was called effective while its handler ran at the old place")
+    gate.open()
+    let all = try outcomes.wait(forCount: moves, of: "completions of \(moves) retargets of a source")
+    try bench.settle(roots[moves % 3])
+    let effective = all.filter { $0.outcome == .effective }
+    context.expect(
+      outcomes.count == moves && effective.count == 1 && effective[0].wasFree,
+      "\(moves) retargets of a source whose handler ran came to \(outcomes.all)")
+    context.expect(all.allSatisfy(\.at), "a completion of a source's retarget ran elsewhere than at its target")
+    context.expect(source.registeredWorker == moves % 3, "a source is not registered where it was moved to last")
+    context.record("completions of sources' retargets", moves)
+    try bench.cancelAndWait(source)
+  }
 }
 
 /// Counts what became of retargets: each must be heard of once.

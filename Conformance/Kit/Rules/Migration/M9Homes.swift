@@ -9,6 +9,7 @@ extension Rule {
       Check("all sources of a tree register at one worker", oneHomePerTree),
       Check("homes are shared out evenly, counted at creation", evenHomes),
       Check("pinned registrations count too", pinnedCount),
+      Check("what registers nothing decides nothing", othersDoNotCount),
       Check("a tree that is grafted onto another adopts its home", graftAdoptsHome),
     ])
 }
@@ -91,6 +92,30 @@ private func pinnedCount(_ context: CheckContext) throws {
   context.expect(counts == [4, 4, 4], "4 pinned sources and 8 trees are registered as \(counts)")
   context.record("homes beside pinned sources", free.count)
   try cancelAll(pinned + free, context)
+}
+
+/// Timers and merging sources take no place in a poller.
+private func othersDoNotCount(_ context: CheckContext) throws {
+  let dispatcher = try context.makeDispatcher(workers: 4)
+  let trees = (0..<24).map { dispatcher.makeSerialQueue(label: "tree \($0)") }
+  // One worker has many, and each tree has one before it has its first source.
+  let pinned = (0..<8).map { _ in dispatcher.makeTimerSource(target: dispatcher.threadQueues[1]) { _ in } }
+  let handles = trees.map { $0.asyncAfter(.seconds(3_600)) {} }
+  let merging = trees.map { dispatcher.makeMergingSource(.sum, target: $0) { (_: Int) in } }
+  // And some have been elsewhere together.
+  for queue in trees.suffix(8) { try context.move(queue, to: dispatcher.threadQueues[3]) }
+  for queue in trees.suffix(8) { try context.move(queue, to: dispatcher.global()) }
+  // Homes that timers were given in turn would be one and the same for every fourth tree.
+  let chosen = trees.prefix(16).enumerated().filter { $0.offset % 4 == 0 }.map(\.element) + trees.suffix(8)
+  let sources = try chosen.map { try silentSource(context, dispatcher, on: $0) }
+  for source in sources { try source.activate() }
+  let counts = dispatcher.metrics.map(\.registrations)
+  context.expect(counts == [3, 3, 3, 3], "12 trees beside timers and merging sources are homed as \(counts)")
+  context.record("homes beside timers", sources.count)
+  for handle in handles { handle.cancel() }
+  for timer in pinned { timer.cancel() }
+  for source in merging { source.cancel() }
+  try cancelAll(sources, context)
 }
 
 private func graftAdoptsHome(_ context: CheckContext) throws {

@@ -14,6 +14,7 @@ extension Rule {
       Check("suspend and resume before activation register nothing", suspensionBeforeActivation),
       Check("a bad descriptor is no error before activation", badDescriptorIsNoErrorYet),
       Check("activating twice has no effect", activatedTwice),
+      Check("what is ready waits for a handler that is set later", handlerSetLater),
     ])
 }
 
@@ -60,6 +61,28 @@ private func earlierReadinessIsTold(_ context: CheckContext) throws {
     try bench.settle(target.queue)
     context.expect(received.all == [.bytes([7])], "on \(target.name), the byte was seen as \(received.all)")
     context.record("earlier bytes")
+    try bench.cancelAndWait(source)
+  }
+}
+
+private func handlerSetLater(_ context: CheckContext) throws {
+  let bench = try context.bench()
+  for target in try bench.targets() {
+    let ends = try bench.ends()
+    let source = bench.dispatcher.makeReadSource(ends.near.number, target: target.queue)
+    try source.activate()
+    ends.far.send([7])
+    try bench.settle(target.queue)
+    bench.expectCalm("with a ready source that has no handler")
+    context.expect(source.deliveries == 0, "on \(target.name), a source without a handler counts \(source.deliveries)")
+    let received = context.recorder(of: Received.self)
+    source.setEventHandler { _ in received.append(ends.near.receive()) }
+    try received.wait(forCount: 1, of: "what was ready before there was a handler, on \(target.name)")
+    ends.far.send([8])
+    try received.wait(forCount: 2, of: "what came after, on \(target.name)")
+    context.expect(
+      received.all == [.bytes([7]), .bytes([8])], "on \(target.name), the bytes were seen as \(received.all)")
+    context.record("handlers set later")
     try bench.cancelAndWait(source)
   }
 }

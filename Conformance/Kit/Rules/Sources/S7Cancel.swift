@@ -22,11 +22,31 @@ extension Rule {
       Check("cancel while the worker that serves the source is stuck", cancelOffAStuckWorker),
       Check("setting handlers after cancel has no effect", handlersAfterCancel),
       Check("a joint handler runs once, when all are cancelled", jointHandler),
+      Check("a joint handler belongs to the dispatcher of its sources") {
+        for scenario in ["joint handler on a foreign queue", "joint handler of a foreign source"] {
+          try $0.expectTrap(in: scenario, naming: ["native", "foreign"])
+        }
+      },
       Check("dropping cancels, in every state", droppingCancels),
       Check("handlers are released", handlersAreReleased),
       Check("all short orders of operations, in step with a model", shortOrders),
       Check("random operations from several threads", randomOperations),
+    ],
+    scenarios: [
+      Scenario("joint handler on a foreign queue") { try makeJointHandler($0) { $1.whenCancelled([$0], on: $2) {} } },
+      Scenario("joint handler of a foreign source") {
+        try makeJointHandler($0) { $2.dispatcher.whenCancelled([$0], on: $2) {} }
+      },
     ])
+}
+
+private func makeJointHandler(
+  _ context: CheckContext, _ make: (ReadinessSource, Dispatcher, any Queue) -> Void
+) throws {
+  let native = try Dispatcher(configuration: context.configuration(name: "native"))
+  let foreign = try Dispatcher(configuration: context.configuration(name: "foreign"))
+  let pipe = try context.makePipe()
+  make(native.makeReadSource(pipe.readEnd, target: native.global()), native, foreign.global())
 }
 
 private func cancelDoesNotWait(_ context: CheckContext) throws {

@@ -19,6 +19,12 @@ extension Rule {
       Check("uses in a forked child trap and name the dispatcher") {
         try $0.expectSuccess(of: "uses in a child", environment: forkEnvironment)
       },
+      Check("uses in a child that a handler forked, too") {
+        try $0.expectSuccess(of: "a handler that forks", environment: forkEnvironment)
+      },
+      Check("a child that returns from the task that forked is no worker") {
+        try $0.expectSuccess(of: "a child that returns", environment: forkEnvironment)
+      },
       Check("a child that exits or frees everything leaves the parent's registrations alone") {
         try $0.expectSuccess(of: "a child frees everything", environment: forkEnvironment)
       },
@@ -32,6 +38,8 @@ extension Rule {
     scenarios: [
       Scenario("close-on-exec", closeOnExec),
       Scenario("uses in a child", usesInAChild),
+      Scenario("a handler that forks", handlerForks),
+      Scenario("a child that returns", childReturns),
       Scenario("a child frees everything", childFreesEverything),
       Scenario("a signal to a child", signalToAChild),
       Scenario("a new dispatcher in a child", newDispatcherInAChild),
@@ -163,6 +171,71 @@ private func usesInAChild(_ context: CheckContext) throws {
     try estate.expectUnharmed(UInt8(index), "\(name) in a child")
     context.record("uses refused in a child")
   }
+}
+
+private func expectTrapped(_ outcome: ForkOutcome, _ what: String, _ context: CheckContext) {
+  context.expect(
+    outcome.signal != nil && outcome.signal != SIGALRM, "\(what) did not trap: \(outcome.description)")
+  context.expect(
+    outcome.said.contains("parental") && outcome.said.contains("fork"),
+    "the trap of \(what) does not name the dispatcher and the fork: \(outcome.said)")
+}
+
+/// In a handler the poller's lease is free: the child could change the kernel's set that it shares.
+private func handlerForks(_ context: CheckContext) throws {
+  let uses: [(String, @Sendable (ReadinessEvent) -> Void)] = [
+    ("event.cancel()", { $0.cancel() }), ("event.suspend()", { $0.suspend() }),
+  ]
+  let estate = try Estate(context)
+  for (name, use) in uses {
+    let ends = try estate.bench.ends()
+    let outcomes = context.recorder(of: ForkOutcome.self)
+    let source = try estate.bench.activeSource(ends.near, on: estate.queue) { event in
+      ends.near.receiveAll()
+      outcomes.append(try forked { use(event) })
+    }
+    for round in 1...2 {
+      ends.far.send([1])
+      let outcome = try outcomes.wait(forCount: round, of: "a handler that forks, round \(round)").last!
+      expectTrapped(outcome, "\(name) in a child that a handler forked", context)
+      try estate.expectUnharmed(UInt8(round), "\(name) in a child that a handler forked")
+      context.record("uses refused in children of handlers")
+    }
+    try estate.bench.cancelAndWait(source)
+  }
+}
+
+private func childReturns(_ context: CheckContext) throws {
+  let estate = try Estate(context)
+  let dispatcher = estate.bench.dispatcher
+  let ends = try estate.bench.ends()
+  let outcomes = context.recorder(of: ForkOutcome.self)
+  let fork: @Sendable () throws -> Void = { if let outcome = try forkHere() { outcomes.append(outcome) } }
+  let source = dispatcher.makeReadSource(ends.near.number, target: estate.queue) { _ in
+    ends.near.receiveAll()
+    try fork()
+  }
+  try source.activate()
+  let ways: [(String, () -> Void)] = [
+    ("a task of a serial queue", { estate.queue.async(fork) }),
+    ("a task with others behind it", { for _ in 0..<2 { estate.queue.async(fork) } }),
+    ("a task of a thread queue", { dispatcher.threadQueues[1].async(fork) }),
+    ("a task of a global queue", { dispatcher.global(.low).async(fork) }),
+    ("a timer's task", { estate.queue.asyncAfter(.zero, fork) }),
+    ("an event handler", { ends.far.send([1]) }),
+  ]
+  var due = 0
+  for (turn, (name, way)) in ways.enumerated() {
+    way()
+    due += name.contains("behind") ? 2 : 1
+    let all = try outcomes.wait(forCount: due, of: "\(name) that forks")
+    for outcome in all.suffix(name.contains("behind") ? 2 : 1) {
+      expectTrapped(outcome, "a child that returns from \(name)", context)
+    }
+    try estate.expectUnharmed(UInt8(turn), "a child that returned from \(name)")
+    context.record("children that returned")
+  }
+  try estate.bench.cancelAndWait(source)
 }
 
 private func childFreesEverything(_ context: CheckContext) throws {
