@@ -28,7 +28,13 @@
       } catch {
         // The parser's own code for wrong usage is 64; scripts are promised 3.
         let isHelp = ConformanceCommand.exitCode(for: error) == .success
-        print(ConformanceCommand.fullMessage(for: error))
+        let message = ConformanceCommand.fullMessage(for: error)
+        // What was asked for goes to the output, what was not to the errors: the output may be for a program.
+        if isHelp {
+          print(message)
+        } else {
+          (message + "\n").utf8CString.withUnsafeBytes { _ = write(STDERR_FILENO, $0.baseAddress, $0.count - 1) }
+        }
         exit(isHelp ? 0 : 3)
       }
     }

@@ -54,9 +54,13 @@
       let willPlay = { (name: String) in HistoryWatch.willPlay(name, atMost: 300 + 10 * patience) }
       let report: HistoryReport
       if let replay {
-        say("replaying \(replay) on \(names)")
-        guard let found = try replayHistory(named: replay, on: subjects, options: options, trace: writer, willPlay)
-        else {
+        var isAnnounced = false
+        let found = try replayHistory(named: replay, on: subjects, options: options, trace: writer) { name in
+          if !isAnnounced { say("replaying \(replay) on \(names)") }
+          isAnnounced = true
+          willPlay(name)
+        }
+        guard let found else {
           throw ValidationError("'\(replay)' names no history")
         }
         report = found

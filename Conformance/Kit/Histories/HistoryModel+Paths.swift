@@ -77,6 +77,7 @@ extension HistoryModel {
   /// Gives the work its place on the worker, or rejects it.
   mutating func place(_ work: HistoryWork, on queue: QueueName, _ worker: Int) throws {
     try require(phases != [.stopped], "L3: \(work) started after the dispatcher had stopped")
+    try require(worker >= 0, "Q3: \(work) started on a thread that is no worker")
     if let other = running.first(where: { $0.value.worker == worker }) {
       throw Rejection("Q3: \(work) started inside \(other.key), on one thread")
     }

@@ -20,17 +20,19 @@ extension HistoryModel {
       found.append("M3: retarget \(number) never completed")
     }
     for (line, closing) in closings where closing.isOwed && !closing.hasStarted && !closing.isForgotten {
-      let isDue = closing.sources.allSatisfy { sources[$0]?.cancelHandlerEnded == true }
-      if isDue { found.append("S7: c\(line) was never closed, though every cancel handler has run") }
+      if hasCancelled(closing) { found.append("S7: c\(line) was never closed, though every cancel handler has run") }
     }
     return found
+  }
+
+  private func hasCancelled(_ closing: Closing) -> Bool {
+    closing.sources.allSatisfy { sources[$0]?.cancelHandlerEnded == true }
   }
 
   private func owed(by source: Source, _ name: Int) -> [String] {
     guard source.target.values.allSatisfy({ mustRun($0) }) else { return [] }
     if source.cancelled == .yes {
-      let isDue = !source.cancelHandlerStarted && !source.isForgotten
-      return isDue ? ["S7: the cancel handler of s\(name) never ran"] : []
+      return !source.cancelHandlerStarted ? ["S7: the cancel handler of s\(name) never ran"] : []
     }
     guard source.cancelled == .no, source.isActive, source.holds.most == 0, isReady(source, .yes) else { return [] }
     return ["\(source.kind.rule): the handler of s\(name) never ran, and something is ready"]
@@ -67,12 +69,12 @@ extension HistoryModel {
     let ambiguous = tasks.values.count { $0.mayBeDropped }
     possible += ambiguous
     timers += ambiguous
-    // Completions and joint handlers are jobs in their queues like any other.
+    // Completions, and joint handlers that wait for nothing any more, are jobs in their queues like any other.
     for (number, completion) in completions where !completion.hasStarted && !completion.isRefused {
       possible += 1
       completions[number]?.isForgotten = true
     }
-    for (line, closing) in closings where !closing.hasStarted {
+    for (line, closing) in closings where !closing.hasStarted && hasCancelled(closing) {
       possible += 1
       closings[line]?.isForgotten = true
     }
@@ -86,9 +88,7 @@ extension HistoryModel {
     )
     // One that the deadline overtook may be on its way out of a task; where nothing was held there is no deadline.
     try require(stuck == 0 || total > 0, "L3: \(stuck) threads are called stuck, and no task was")
-    for name in sources.keys where sources[name]?.cancelled != .no && sources[name]?.cancelHandlerStarted == false {
-      sources[name]?.isForgotten = true
-    }
+    // A cancel handler comes once, and so is kept for a restart (rule L4).
     for number in tasks.keys { tasks[number]?.mayBeDropped = false }
     waiting = waiting.filter { tasks[$0]?.discarded == .possibly }
     enter([.stopped])

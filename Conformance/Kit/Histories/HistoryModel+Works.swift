@@ -102,7 +102,7 @@ extension HistoryModel {
     guard let closing = closings[line] else { throw Rejection("S7: c\(line) was closed, and nobody asked for it") }
     try require(!closing.hasStarted, "S7: c\(line) was closed twice")
     for name in closing.sources {
-      guard let source = sources[name], !source.isForgotten else { continue }
+      guard let source = sources[name] else { continue }
       try require(source.cancelHandlerEnded, "S7: c\(line) was closed before the cancel handler of s\(name) ended")
     }
   }

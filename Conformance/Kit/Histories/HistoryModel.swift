@@ -160,8 +160,6 @@ extension HistoryModel {
     var cancelSettled = false
     var cancelHandlerStarted = false
     var cancelHandlerEnded = false
-    /// A shutdown may have given up its cancel handler.
-    var isForgotten = false
     var elements: [Element] = []
     var residueWasTaken = false
   }

@@ -210,7 +210,8 @@ struct History: Sendable, CustomStringConvertible {
       return
     }
     let numbers = parts[2].split(separator: ",").map { Int($0) }
-    guard !numbers.isEmpty, numbers.allSatisfy({ $0 != nil }) else { return nil }
+    let known = Set(whole.steps.map(\.number))
+    guard !numbers.isEmpty, numbers.allSatisfy({ $0.map(known.contains) ?? false }) else { return nil }
     self = whole.keeping(Set(numbers.compactMap { $0 }))
   }
 

@@ -150,7 +150,8 @@ extension HistoryPlayer {
   private func makeRefused(_ number: Int, _ kind: Unpollable, _ queue: any Queue) -> HistoryOutcome {
     var descriptor: CInt = -1
     if kind == .file {
-      descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
+      // Of a regular file: there all backends agree, which they need not of a device.
+      descriptor = open("/proc/self/exe", O_RDONLY | O_CLOEXEC)
       let stray = Descriptor(descriptor)
       things.with { $0.strays.append(stray) }
     }
