@@ -8,7 +8,8 @@
       // A third party's command has a name of its own.
       commandName: CommandLine.arguments.first?.split(separator: "/").last.map(String.init) ?? "hawt-conformance",
       abstract: "Checks every rule of RULES.md on dispatchers made with the chosen backends.",
-      discussion: "Exit code: 0 all conform, 1 a rule is broken, 2 backends differ, 3 wrong usage.")
+      discussion: "Exit code: 0 all conform, 1 a rule is broken, 2 backends differ, 3 wrong usage, 4 it could not be "
+        + "done.")
 
     @Option(help: "Backends, joined by commas; the command's own by default.")
     var backend: String?
@@ -100,24 +101,26 @@
     }
 
     private func printList(_ rules: [Rule]) {
+      let output = Output.standard
       for rule in rules {
-        print("\(rule.id)  \(rule.level.rawValue)  \(rule.title)")
-        print("      why it matters: \(rule.why)")
-        print("      where to look:  \(rule.whereToLook.joined(separator: ", "))")
+        output.print("\(rule.id)  \(rule.level.rawValue)  \(rule.title)")
+        output.print("      why it matters: \(rule.why)")
+        output.print("      where to look:  \(rule.whereToLook.joined(separator: ", "))")
         let needs = rule.capabilities.map(\.what).sorted()
-        if !needs.isEmpty { print("      what it needs:  \(needs.joined(separator: ", "))") }
+        if !needs.isEmpty { output.print("      what it needs:  \(needs.joined(separator: ", "))") }
       }
     }
 
     private func printMatrix(_ subjects: [Subject]) throws {
+      let output = Output.standard
       let table = try MatrixTable(of: subjects)
       if format == .json {
         printJSON(MatrixDocument(table))
       } else {
-        print(table)
-        for failure in table.failures { print("FAILED   \(failure)") }
-        for difference in table.differences { print("DIFFERS  \(difference)") }
-        print(
+        output.print("\(table)")
+        for failure in table.failures { output.print("FAILED   \(failure)") }
+        for difference in table.differences { output.print("DIFFERS  \(difference)") }
+        output.print(
           "matrix: \(table.count) cells on \(subjects.map(\.name).joined(separator: ", ")), "
             + "\(table.failures.count) failed, \(table.differences.count) differ")
       }

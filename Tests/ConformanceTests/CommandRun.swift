@@ -18,8 +18,11 @@
 
     /// Runs a command that lies beside the test bundle.
     static func of(_ name: String, _ arguments: [String]) throws -> CommandRun {
-      try of(executable: try directory.appending(path: name).path, arguments)
+      try of(executable: try path(name), arguments)
     }
+
+    /// Where it lies.
+    static func path(_ name: String) throws -> String { try directory.appending(path: name).path }
 
     /// Runs a line as a shell does.
     static func ofShell(_ line: String) throws -> CommandRun { try of(executable: "/bin/sh", ["-c", line]) }

@@ -71,6 +71,17 @@
       #expect(run.errors.contains("Error: ") && run.errors.contains(refused.names) && run.output.isEmpty, "\(run)")
     }
 
+    /// What the system refuses is no wrong usage, and what cannot be written is not passed over.
+    @Test(arguments: [
+      ("ulimit -n 12; exec", "--compare --histories 2", "EMFILE"),
+      ("exec", "--compare --histories 2 --trace /dev/full", "cannot be written"),
+      ("exec", "--list >/dev/full", "cannot be written"),
+    ])
+    func whatCannotBeDoneEndsWithExitCodeFour(_ before: String, _ options: String, _ says: String) throws {
+      let run = try CommandRun.ofShell("\(before) \(try CommandRun.path("hawt-conformance")) \(options)")
+      #expect(run.code == 4 && run.errors.contains("Error: ") && run.errors.contains(says), "\(run)")
+    }
+
     @Test(arguments: ["--help", "-h"]) func helpNamesEveryOption(_ word: String) throws {
       let run = try CommandRun.of("hawt-conformance", ["--list", word])
       #expect(run.code == 0, "\(run)")

@@ -11,7 +11,10 @@
     static var standard: Output {
       Output { line in
         Swift.print(line)
-        fflush(nil)
+        // The trace's file, too: what is lost would be believed to be there.
+        guard fflush(nil) == 0 else {
+          ConformanceMain.end("what there is to say cannot be written: \(String(cString: strerror(errno)))")
+        }
       }
     }
 
