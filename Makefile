@@ -97,6 +97,7 @@ tsan: ## run all tests under the thread sanitizer
 # Locals that are put elsewhere would hide how deep the stack is, which is itself a rule.
 asan: ## run all tests under the address sanitizer, leaks included
 	ASAN_OPTIONS="detect_leaks=1 detect_stack_use_after_return=0 $$ASAN_OPTIONS" \
+	LSAN_OPTIONS="suppressions=$(CURDIR)/Tests/toolchain-leaks.txt print_suppressions=0 $$LSAN_OPTIONS" \
 	  $(SWIFT) test --disable-xctest --sanitize=address --scratch-path $(scratch)-asan $(traits_$(configuration))
 
 lint: ## check format and style

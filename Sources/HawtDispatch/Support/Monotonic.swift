@@ -15,6 +15,18 @@ extension TimerClock {
   /// The time of this clock now.
   var now: Nanoseconds { readClock(identifier) }
 
+  /// Both clocks at one moment: a thread that lost the processor between two readings would take a timer of one clock for
+  /// due, and an earlier one of the other for not due yet. The suspending one may be 10 µs late, which makes nothing early.
+  static var bothNow: (continuous: Nanoseconds, suspending: Nanoseconds) {
+    var suspending = TimerClock.suspending.now
+    while true {
+      let continuous = TimerClock.continuous.now
+      let after = TimerClock.suspending.now
+      if after &- suspending < 10_000 { return (continuous, suspending) }
+      suspending = after
+    }
+  }
+
   /// The point of time that is `delay` from now; in the past for a negative delay, at the end of time for one that
   /// does not fit.
   func deadline(after delay: Duration) -> Nanoseconds {

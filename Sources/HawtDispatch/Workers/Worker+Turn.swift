@@ -80,7 +80,7 @@ extension Worker {
   /// A queue's timers come in order of due time whatever their clock (rule T1): those that are later at this moment first,
   /// from either clock in turn.
   private func expireBoth() {
-    let (continuous, suspending) = (TimerClock.continuous.now, TimerClock.suspending.now)
+    let (continuous, suspending) = TimerClock.bothNow
     while true {
       switch (timers.continuous.lateness(at: continuous), timers.suspending.lateness(at: suspending)) {
       case (nil, nil): return
