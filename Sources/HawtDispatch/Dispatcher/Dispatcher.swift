@@ -147,12 +147,12 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
     _ sources: [ReadinessSource], on queue: any Queue, _ handler: @escaping @Sendable () throws -> Void
   ) {
     let target = coreOf(queue)
-    precondition(
-      target.dispatcher === core,
+    trap(
+      unless: target.dispatcher === core,
       "dispatcher '\(name)': a joint handler cannot run on queue '\(queue.label)' of dispatcher "
         + "'\(target.dispatcher.name)'; choose one of its own queues")
     for source in sources where source.core.dispatcher !== core {
-      preconditionFailure(
+      fatalError(
         "dispatcher '\(name)': a joint handler cannot wait for the \(source.core.label) of dispatcher "
           + "'\(source.core.dispatcher.name)'; ask that one")
     }

@@ -278,8 +278,8 @@ final class SerialCore: QueueCore, @unchecked Sendable {
     _ = enter()
     var seen = state.load(ordering: .relaxed)
     while true {
-      precondition(
-        SerialState(seen).suspendCount < SerialState.suspendLimit,
+      trap(
+        unless: SerialState(seen).suspendCount < SerialState.suspendLimit,
         "SerialQueue '\(label)': suspended \(SerialState.suspendLimit) times without a resume; that is the limit")
       let (done, now) = state.weakCompareExchange(
         expected: seen, desired: seen + SerialState.suspendUnit, ordering: .sequentiallyConsistent)

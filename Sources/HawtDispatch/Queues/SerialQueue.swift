@@ -146,9 +146,9 @@ public struct QueueLimit: Sendable {
 
   /// - Precondition: `maximum ≥ 1`, `0 ≤ lowWater < maximum`.
   public init(maximum: Int, lowWater: Int? = nil, onLowWater: (@Sendable () -> Void)? = nil) {
-    precondition(maximum >= 1, "QueueLimit: maximum is \(maximum); it must be at least 1")
+    trap(unless: maximum >= 1, "QueueLimit: maximum is \(maximum); it must be at least 1")
     let low = lowWater ?? maximum / 2
-    precondition(low >= 0 && low < maximum, "QueueLimit: lowWater is \(low); it must be from 0 to \(maximum - 1)")
+    trap(unless: low >= 0 && low < maximum, "QueueLimit: lowWater is \(low); it must be from 0 to \(maximum - 1)")
     self.maximum = maximum
     self.lowWater = low
     self.onLowWater = onLowWater

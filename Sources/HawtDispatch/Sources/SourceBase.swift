@@ -20,8 +20,8 @@ class SourceBase: PollerWork, @unchecked Sendable {
   final let cancelHandler = HandlerSlot()
 
   init(dispatcher: DispatcherCore, queue: QueueCore) {
-    precondition(
-      queue.dispatcher === dispatcher,
+    trap(
+      unless: queue.dispatcher === dispatcher,
       "dispatcher '\(dispatcher.name)': a source cannot target queue '\(queue.label)' of dispatcher "
         + "'\(queue.dispatcher.name)'; choose one of its own queues")
     target = Target(queue)
@@ -167,8 +167,8 @@ class SourceBase: PollerWork, @unchecked Sendable {
   final func suspend() {
     _ = dispatcher.enter(label)
     transform { now in
-      precondition(
-        now.suspendCount < SourceState.suspendLimit,
+      trap(
+        unless: now.suspendCount < SourceState.suspendLimit,
         "source '\(label)': suspended \(SourceState.suspendLimit) times without a resume; that is the limit")
       return now.word + SourceState.suspendUnit
     }

@@ -106,3 +106,9 @@ public enum Submission: Sendable, Hashable {
   /// Whether the submission was accepted.
   public var isAccepted: Bool { self == .accepted }
 }
+
+/// Ends the process with `message` unless the condition holds. For programmer errors, instead of `precondition`: an
+/// optimized build leaves that one's message out, and nobody would learn which object was meant.
+package func trap(unless condition: Bool, _ message: @autoclosure () -> String) {
+  if !condition { fatalError(message()) }
+}

@@ -31,7 +31,7 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
 
   func schedule(after delay: Duration, repeating interval: Duration?, leeway: Duration) {
     _ = dispatcher.enter(label)
-    precondition(interval.map { $0 > .zero } ?? true, "\(label): scheduled with an interval that is not more than zero")
+    trap(unless: interval.map { $0 > .zero } ?? true, "\(label): scheduled with an interval that is not more than zero")
     let deadline = clock.deadline(after: delay)
     lock.withLock {
       self.interval = interval?.clampedNanoseconds

@@ -30,7 +30,7 @@ extension Connection {
   /// - Throws: what the system says (the connection is closed then), `.closed`.
   public func read(into buffer: UnsafeMutableRawBufferPointer) throws(SocketError) -> ReadOutcome {
     queue.assertExecuting()
-    precondition(!buffer.isEmpty, "Connection.read: an empty buffer cannot tell no bytes from the end of the stream")
+    trap(unless: !buffer.isEmpty, "Connection.read: an empty buffer cannot tell no bytes from the end of the stream")
     guard phase == .open else { throw .closed(subject: description) }
     let result = system.read(descriptor, into: buffer)
     return result > 0 ? .bytes(result) : try concludeRead(result)
@@ -59,7 +59,7 @@ extension Connection {
   /// Ends one `suspendReads()`. Traps if there is none to end.
   public func resumeReads() {
     queue.assertExecuting()
-    precondition(suspensions > 0, "Connection.resumeReads: \(self) has no suspension to end")
+    trap(unless: suspensions > 0, "Connection.resumeReads: \(self) has no suspension to end")
     changeReading { suspensions -= 1 }
   }
 

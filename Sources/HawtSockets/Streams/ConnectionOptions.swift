@@ -1,3 +1,5 @@
+internal import HawtDispatch
+
 /// How a connection behaves. Each value has a default, so that `.init()` is a good one.
 public struct ConnectionOptions: Sendable, Hashable {
   /// When back-pressure begins and ends, in bytes that wait to be written.
@@ -9,7 +11,7 @@ public struct ConnectionOptions: Sendable, Hashable {
 
     /// - Precondition: `0 ≤ low ≤ high`.
     public init(high: Int, low: Int) {
-      precondition(low >= 0 && low <= high, "WaterMarks: low is \(low) and high is \(high); 0 ≤ low ≤ high must hold")
+      trap(unless: low >= 0 && low <= high, "WaterMarks: low is \(low) and high is \(high); 0 ≤ low ≤ high must hold")
       self.high = high
       self.low = low
     }

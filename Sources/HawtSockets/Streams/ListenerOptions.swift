@@ -1,3 +1,5 @@
+internal import HawtDispatch
+
 /// How a listener behaves. Each value has a default, so that `.init()` is a good one.
 public struct ListenerOptions: Sendable, Hashable {
   /// How many connections may wait to be accepted; the system cuts it to its own limit.
@@ -20,9 +22,9 @@ public struct ListenerOptions: Sendable, Hashable {
     backlog: Int32 = 4096, acceptsPerTurn: Int = 32, pause: Duration = .milliseconds(50), reusesPort: Bool = false,
     connection: ConnectionOptions = .init()
   ) {
-    precondition(backlog >= 1, "ListenerOptions: backlog is \(backlog); it must be at least 1")
-    precondition(acceptsPerTurn >= 1, "ListenerOptions: acceptsPerTurn is \(acceptsPerTurn); it must be at least 1")
-    precondition(pause > .zero, "ListenerOptions: pause is \(pause); without one, a lack of descriptors would spin")
+    trap(unless: backlog >= 1, "ListenerOptions: backlog is \(backlog); it must be at least 1")
+    trap(unless: acceptsPerTurn >= 1, "ListenerOptions: acceptsPerTurn is \(acceptsPerTurn); it must be at least 1")
+    trap(unless: pause > .zero, "ListenerOptions: pause is \(pause); without one, a lack of descriptors would spin")
     self.backlog = backlog
     self.acceptsPerTurn = acceptsPerTurn
     self.pause = pause
