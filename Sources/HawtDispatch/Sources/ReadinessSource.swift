@@ -104,8 +104,10 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
   /// Gives it another queue, live; its registration follows. Throws as `SerialQueue.setTarget` does. O(workers + depth of
   /// the target).
   ///
-  /// - Parameter completion: called once, on the new target: effective, when the registration is there and a handler that
-  ///   ran at the old place has ended; superseded, if a later `setTarget` of this source came first (rule M3).
+  /// - Parameters:
+  ///   - target: a queue of the same dispatcher.
+  ///   - completion: called once, on the new target: effective, when the registration is there and a handler that ran at
+  ///     the old place has ended; superseded, if a later `setTarget` of this source came first (rule M3).
   public func setTarget(
     _ target: any Queue, completion: (@Sendable (SerialQueue.RetargetOutcome) -> Void)? = nil
   ) throws(DispatcherError) { try core.setTarget(target, completion: completion) }
