@@ -26,9 +26,10 @@ final class MergingCore<Element: Sendable, Aggregate: Sendable>: SourceBase, @un
   }
 
   override var label: String { "merging source on queue '\(target.current.label)'" }
+  override var title: String { "a merging source" }
 
   func merge(_ element: Element) -> Submission {
-    let worker = dispatcher.enter(label)
+    let worker = dispatcher.enter(title)
     if worker == nil, !dispatcher.isRunning { return .refused(.shutDown) }
     // Released without the lock: its deinitializer may merge.
     var replaced: Aggregate?

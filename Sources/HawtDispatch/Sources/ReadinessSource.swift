@@ -87,8 +87,7 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
   }
 
   /// Registers the descriptor (rule S3): one system call. A second call has no effect, whatever has become of the source.
-  /// Waits, if it must, for the poller
-  /// to be handed over, never for user code.
+  /// Waits, if it must, for the poller to be handed over, never for user code.
   ///
   /// - Throws: `.registration` with what the system said (the source is then cancelled), `.emptyInterest`,
   ///   `.cancelled`, `.stopped`.

@@ -42,6 +42,8 @@ class SourceBase: PollerWork, @unchecked Sendable {
   var registers: Bool { false }
   /// Names it in errors. Made when it is asked for, as most sources never are.
   var label: String { fatalError("SourceBase.label is abstract") }
+  /// Names it in the trap of a forked child: there nobody may wait for a word that a thread of the parent's had locked.
+  var title: String { label }
   /// Runs the event handler. `state` says running.
   func deliver(on worker: Worker) {}
   /// Runs the cancel handler, if it was set.
@@ -143,7 +145,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
 
   /// Sets one of its handlers. No effect on a cancelled source.
   final func set(_ slot: borrowing HandlerSlot, _ box: HandlerBox) {
-    _ = dispatcher.enter(label)
+    _ = dispatcher.enter(title)
     guard !isCancelled else { return }
     slot.set(box)
     // It may have been cancelled meanwhile, and have let go of its handlers: of this one nobody would.
@@ -152,7 +154,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
 
   /// - Returns: false if it was active already.
   final func activateOnce() throws(SourceError) -> Bool {
-    let worker = dispatcher.enter(label)
+    let worker = dispatcher.enter(title)
     let (was, changed) = transform { now in
       now.word & (SourceState.active | SourceState.cancelled) != 0 ? nil : now.word | SourceState.active
     }
@@ -165,7 +167,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
   }
 
   final func suspend() {
-    _ = dispatcher.enter(label)
+    _ = dispatcher.enter(title)
     transform { now in
       trap(
         unless: now.suspendCount < SourceState.suspendLimit,
@@ -175,7 +177,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
   }
 
   final func resume() {
-    let worker = dispatcher.enter(label)
+    let worker = dispatcher.enter(title)
     let (was, _) = transform { now in
       guard now.suspendCount > 0 else {
         fatalError(
@@ -187,7 +189,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
   }
 
   final func cancel() {
-    let worker = dispatcher.enter(label)
+    let worker = dispatcher.enter(title)
     let (_, first) = transform { $0.has(SourceState.cancelled) ? nil : $0.word | SourceState.cancelled }
     guard first else { return }
     desiredChanged()
@@ -197,7 +199,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
   final func setTarget(
     _ queue: any Queue, completion: (@Sendable (SerialQueue.RetargetOutcome) -> Void)?
   ) throws(DispatcherError) {
-    let worker = dispatcher.enter(label)
+    let worker = dispatcher.enter(title)
     guard let new = queue.controlBlock, new.dispatcher === dispatcher else {
       throw .foreignDispatcher(queue: label, target: queue.label)
     }

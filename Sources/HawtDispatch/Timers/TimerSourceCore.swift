@@ -28,9 +28,10 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
   }
 
   override var label: String { "timer source on queue '\(target.current.label)'" }
+  override var title: String { "a timer source" }
 
   func schedule(after delay: Duration, repeating interval: Duration?, leeway: Duration) {
-    _ = dispatcher.enter(label)
+    _ = dispatcher.enter(title)
     trap(unless: interval.map { $0 > .zero } ?? true, "\(label): scheduled with an interval that is not more than zero")
     let deadline = clock.deadline(after: delay)
     lock.withLock {
