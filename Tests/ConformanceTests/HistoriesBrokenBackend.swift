@@ -1,32 +1,16 @@
 import Glibc
 import HawtDispatch
 
-/// A backend that keeps whoever registers a socket for as long as the test wants.
-struct DetainingBackend: PollingBackend, ~Copyable {
-  private var base: ForgetfulBackend
+@testable import BrokenBackends
 
-  static var identity: BackendIdentity { BackendIdentity("detaining") }
-
-  init() throws(BackendError) { base = try ForgetfulBackend() }
-
-  mutating func add(_ descriptor: CInt, _ token: Token, _ interest: Interest) throws(BackendError) {
+/// Whoever registers a socket is kept for as long as the test wants.
+struct Detaining: Flaw {
+  mutating func add(
+    _ descriptor: CInt, _ token: Token, _ interest: Interest, in base: inout Sound
+  ) throws(BackendError) {
     var status = stat()
     if fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK { detention() }
     try base.add(descriptor, token, interest)
-  }
-
-  mutating func change(
-    _ descriptor: CInt, _ token: Token, from old: Interest, to new: Interest
-  ) throws(BackendError) {
-    try base.change(descriptor, token, from: old, to: new)
-  }
-
-  mutating func remove(_ descriptor: CInt, _ token: Token, from interest: Interest) {
-    base.remove(descriptor, token, from: interest)
-  }
-
-  mutating func wait(_ mode: WaitMode, into ready: inout ReadyBuffer) throws(BackendError) {
-    try base.wait(mode, into: &ready)
   }
 }
 

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import BrokenBackends
 @testable import HawtConformance
 
 /// Real histories, and what is done with those that are wrong.
@@ -117,7 +118,7 @@ import Testing
       name = history.keeping([connection, source, activation.number]).name
     }
     let report = try replayHistory(
-      named: try #require(name), on: [Subject(DetainingBackend.self)], options: options)
+      named: try #require(name), on: [Subject(name: "detaining", BrokenBackend<Detaining>.self)], options: options)
     isDetained.with { $0 = false }
     #expect(try #require(report?.finding).reason.contains("a call did not return"))
   }

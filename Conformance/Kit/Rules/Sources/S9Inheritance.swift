@@ -160,14 +160,7 @@ private func usesInAChild(_ context: CheckContext) throws {
     ("restart", { try dispatcher.restart() }),
   ]
   for (index, (name, use)) in uses.enumerated() {
-    let outcome = try forked(use)
-    context.expect(
-      outcome.signal != nil && outcome.signal != SIGALRM,
-      "\(name) in a forked child did not trap: \(outcome.description)")
-    context.expect(
-      outcome.said.contains("parental"), "the trap of \(name) in a child does not name the dispatcher: \(outcome.said)")
-    context.expect(
-      outcome.said.contains("fork"), "the trap of \(name) in a child does not speak of the fork: \(outcome.said)")
+    expectTrapped(try forked(use), "\(name) in a forked child", context)
     try estate.expectUnharmed(UInt8(index), "\(name) in a child")
     context.record("uses refused in a child")
   }
