@@ -40,7 +40,7 @@ HISTORIES ?= 10000
 WITHIN ?=
 COMPARE ?=
 
-.PHONY: help build demo test test-epoll test-libevent test-both conformance compare formats mutants mutants-quick models
+.PHONY: help build demo test test-epoll test-libevent test-both conformance compare formats mutants mutants-quick broken-backends models
 .PHONY: tsan asan lint format docs examples bench bench-quick bench-plot bench-growth gates gates-update tracers libevent libuv
 
 help: ## list the targets
@@ -79,12 +79,17 @@ formats: ## have the command's formats read by prove, xmllint and junitparser
 	$(SWIFT) build --product hawt-conformance-broken $(flags)
 	Scripts/check-formats $(scratch)/debug
 
-mutants: ## break the production code in each committed way and see that its rule fails
-	TRAITS=$(subst --traits ,,$(traits_$(configuration))) Conformance/Broken/run.sh
+# OTHERS=K/N: only about every N-th are other families asked, which takes most of the time. CONFIG=debug builds faster.
+mutants: ## break the production code in each committed way and see that its rule fails, and no unrelated one
+	TRAITS=$(subst --traits ,,$(traits_$(configuration))) Conformance/Broken/run.sh $(if $(OTHERS),--others $(OTHERS))
 
-mutants-quick: ## the same with a few of them, one for each family of rules at least; SHARD=K/N: and every N-th of the others
+mutants-quick: ## the same with a few of them, one for each family of rules at least
 	CONFIG=debug PATIENCE=$(or $(PATIENCE),3) TRAITS=$(subst --traits ,,$(traits_$(configuration))) \
-	  Conformance/Broken/run.sh --quick $(if $(SHARD),--shard $(SHARD))
+	  Conformance/Broken/run.sh --quick
+
+broken-backends: ## see that each backend that is wrong on purpose breaks its rule, and no unrelated one; SHARD=K/N: every N-th
+	$(SWIFT) build -c release --product hawt-conformance-broken $(flags)
+	Conformance/Broken/backends.sh $(if $(SHARD),--shard $(SHARD)) $(release)/hawt-conformance-broken
 
 models: ## check the protocols' models exhaustively with spin
 	Conformance/Models/run.sh

@@ -2,32 +2,30 @@
 # Who tests the tests: applies each mutant to a copy of the tree, builds it, and expects the rule that is named for it to
 # fail on every backend, and no rule of a family that has nothing to do with it.
 #
-#     run.sh [--alone] [--quick] [--shard K/N] [NAME...]
+#     run.sh [--alone] [--quick] [--others K/N] [NAME...]
 #
-# All of MANIFEST by default. --alone: the other families are not asked. --quick: those marked quick, alone. --shard K/N:
-# every N-th, from the K-th (0 to N - 1), so that N runs look at all; with --quick, of those that are not quick, beside them.
+# All of MANIFEST by default. --quick: those marked quick, alone. --alone: the other families are not asked. --others K/N: they
+# are asked about every N-th mutant, from the K-th (0 to N - 1), so that N runs ask about all.
 #
 # Environment: TRAITS (default: "default,ConformanceCommand"), CONFIG (debug builds faster, release races harder), SCRATCH
 # (build directory, kept for the next run), PATIENCE (seconds that a check waits for an event that a mutant may have lost), SEED, SCALE (how
 # much work checks do; 1 by default, because a race that a mutant opens must be met).
 set -u
 
-quick=false alone=false shard='' shards=''
+quick=false alone=false others_of=
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=true alone=true; shift ;;
     --alone) alone=true; shift ;;
-    --shard)
-      shard=${2%/*} shards=${2#*/}
-      [ "$2" = "$shard/$shards" ] && [ "$shard" -ge 0 ] && [ "$shard" -lt "$shards" ] ||
-        { echo "run.sh: --shard takes K/N, with K from 0 to N - 1" >&2; exit 3; }
-      shift 2 ;;
+    --others) others_of=${2:-}; shift; shift ;;
     -*) echo "run.sh: unknown option $1; its head says which there are" >&2; exit 3 ;;
     *) break ;;
   esac
 done
 
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/common.sh"
+[ -z "$others_of" ] || require_shard "$others_of"
 root=$(cd "$here/../.." && pwd)
 traits=${TRAITS:-default,ConformanceCommand}
 config=${CONFIG:-release}
@@ -66,15 +64,8 @@ run_rule() {
     --patience "$patience" > "$log" 2>&1
 }
 
-# The rules of the families that are not among $1.
-unrelated() {
-  for family in Q M S T C L B; do
-    case $1 in *"$family"*) ;; *) printf '%s*,' "$family" ;; esac
-  done | sed 's/,$//'
-}
-
 verdict() {
-  name=$1 rule=${2%!} families=$3 ends=false
+  name=$1 rule=${2%!} families=$3 place=$4 ends=false
   [ "$2" = "$rule" ] || ends=true
   sync_tree
   # A patch has one line of context, and that line must be there: it survives edits near by, and lands nowhere else.
@@ -96,12 +87,15 @@ verdict() {
     tail -5 "$log" | sed 's/^/    /'; return 1
   fi
   if [ "$code" -eq 1 ] && [ "$killed" -eq "$backends" ] && [ "$killed" -gt 0 ]; then
-    others=$(unrelated "$families")
-    # Asking all other families costs a minute or two each time.
-    $alone && others=
-    if [ -n "$others" ] && ! run_rule "$others" && ! run_rule "$others"; then
+    others=
+    # Asking all other families costs half a minute to a minute each time.
+    $alone || ! in_shard "$place" "$others_of" || others=$(unrelated "$families")
+    # shellcheck disable=SC2046 # one word each
+    if [ -n "$others" ] &&
+      ! keeps_all "$build/$config/hawt-conformance" "$others" "$work/others" $(sed -n 's/^conformance: \([^:]*\):.*/\1/p' "$log")
+    then
       echo "mutant $name: killed by $rule, and by what has nothing to do with it:"
-      grep '^[A-Z][0-9]* *FAILED' "$log" | sort -u | sed 's/^/    /'; return 1
+      sed 's/^/    /' "$work/others"; return 1
     fi
     echo "mutant $name: killed by $rule${others:+, not by $others}"; return 0
   fi
@@ -111,26 +105,10 @@ verdict() {
 
 # What was asked for, as MANIFEST has it: NAME RULE FAMILIES.
 chosen() {
-  place=-1
   while read -r name rule families mark; do
     case $name in ''|'#'*) continue ;; esac
-    in_shard=false
-    # Beside the quick ones a shard is one of the others; otherwise, of all.
-    if ! $quick || [ "$mark" != quick ]; then
-      place=$((place + 1))
-      [ -n "$shards" ] && [ $((place % shards)) -eq "$shard" ] && in_shard=true
-    fi
-    if $quick; then
-      [ "$mark" = quick ] || $in_shard || continue
-    elif [ -n "$shards" ]; then
-      $in_shard || continue
-    fi
-    if [ $# -gt 0 ]; then
-      named=false
-      for each in "$@"; do [ "$each" = "$name" ] && named=true; done
-      $named || continue
-    fi
-    echo "$name $rule $families"
+    ! $quick || [ "$mark" = quick ] || continue
+    case " $* " in "  " | *" $name "*) echo "$name $rule $families" ;; esac
   done < "$here/MANIFEST"
 }
 
@@ -155,8 +133,10 @@ for rule in $rules; do
 done
 echo "unchanged: keeps" $rules
 
+place=0
 while read -r name rule families; do
-  if verdict "$name" "$rule" "$families" < /dev/null; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  if verdict "$name" "$rule" "$families" "$place" < /dev/null; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  place=$((place + 1))
 done < "$work/chosen"
 sync_tree
 echo "$passed passed, $failed failed"

@@ -12,8 +12,6 @@ protocol Flaw {
   mutating func remove(_ descriptor: CInt, _ token: Token, from interest: Interest, in base: inout Sound)
   /// Returns what is to be reported of what one wait of the sound backend brought.
   mutating func wait(_ mode: WaitMode, capacity: Int, in base: inout Sound) throws(BackendError) -> [Report]
-  /// The backend goes.
-  func end()
 }
 
 /// A report on its way to the caller's buffer.
@@ -43,8 +41,6 @@ extension Flaw {
     try soundReports(mode, capacity: capacity, in: &base)
   }
 
-  func end() {}
-
   /// What the sound backend reports.
   func soundReports(
     _ mode: WaitMode, capacity: Int, in base: inout Sound
@@ -68,8 +64,6 @@ struct BrokenBackend<F: Flaw>: PollingBackend, ~Copyable {
   static var traits: BackendTraits { Sound.traits }
 
   init() throws(BackendError) { base = try Sound() }
-
-  deinit { flaw.end() }
 
   mutating func add(_ descriptor: CInt, _ token: Token, _ interest: Interest) throws(BackendError) {
     try flaw.add(descriptor, token, interest, in: &base)

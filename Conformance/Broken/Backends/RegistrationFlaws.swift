@@ -141,9 +141,12 @@ struct StaleToken: Flaw {
 
 /// A descriptor of the backend's own goes to every program that the process starts.
 struct Inherited: Flaw {
-  private let descriptor = open("/dev/null", O_RDONLY)
+  private final class Descriptor {
+    private let number = open("/dev/null", O_RDONLY)
+    deinit { close(number) }
+  }
 
-  func end() { close(descriptor) }
+  private let descriptor = Descriptor()
 }
 
 /// A descriptor of the backend's own is never closed.

@@ -20,7 +20,8 @@
 ///   `poll(2)` says of it then, `POLLNVAL`, is no readiness, and no reason for a wait to return.
 ///
 /// Conformance takes no more than these requirements; `init` gives a backend with nothing registered, and its `deinit`
-/// gives everything back to the system.
+/// gives everything back to the system. A backend that is generic has to leave that to something it stores, an object say:
+/// Swift 6.3 forgets the `deinit` of a generic noncopyable type in optimized builds (rule `L5` finds what is left open).
 public protocol PollingBackend: ~Copyable, SendableMetatype {
   /// The name in reports and error messages.
   static var identity: BackendIdentity { get }
