@@ -122,7 +122,7 @@ final class Shutdown: @unchecked Sendable {
   private func sources(of dispatcher: DispatcherCore) -> [SourceBase] {
     var sources: [SourceBase] = []
     dispatcher.topology.forEachQueue { queue in
-      var next = queue.existingExtras?.firstSource
+      var next = queue.firstSource
       while let source = next?.takeUnretainedValue() {
         sources.append(source)
         next = source.nextOfQueue

@@ -10,6 +10,15 @@ class QueueCore: @unchecked Sendable {
   final let label: String
   /// What most queues never need, made at the first use: a `QueueExtras`, owned.
   private final let extrasWord = Atomic<UInt>(0)
+  /// The sources that target the queue, linked through `nextOfQueue`. Guarded by the topology lock.
+  final var firstSource: Unmanaged<SourceBase>?
+  /// The worker of an unpinned tree's sources and timers, kept by the tree's top queue (rule M9). Guarded by the topology
+  /// lock.
+  final var home: Int? {
+    get { homeIndex < 0 ? nil : Int(homeIndex) }
+    set { homeIndex = Int32(newValue ?? -1) }
+  }
+  private final var homeIndex: Int32 = -1
   final let targetKind: Target.Kind
 
   init(dispatcher: DispatcherCore?, label: String, kind: Target.Kind) {
@@ -94,18 +103,8 @@ final class QueueExtras: @unchecked Sendable {
   private let continuousTimers = Atomic<UInt>(0)
   private let suspendingTimers = Atomic<UInt>(0)
 
-  /// The sources that target the queue, linked through `nextOfQueue`. Guarded by the topology lock.
-  var firstSource: Unmanaged<SourceBase>?
   /// The retarget that is under way and has a completion to call. Guarded by the topology lock.
   var retarget: RetargetCompletion?
-  /// The worker of an unpinned tree's sources and timers, kept in the extras of the tree's top queue (rule M9).
-  /// Guarded by the topology lock.
-  var home: Int? {
-    get { homeIndex < 0 ? nil : Int(homeIndex) }
-    set { homeIndex = Int32(newValue ?? -1) }
-  }
-  private var homeIndex: Int32 = -1
-
   /// At which thread queues an entry of the queue stands.
   let visits = Visits()
 

@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// A serial queue inside: the state word (drawn in `SerialState`), the list of entries, the target, and its place in
 /// the tree of targets.
-final class SerialCore: QueueCore, @unchecked Sendable {
+final class SerialCore: QueueCore, Part, @unchecked Sendable {
   // Sound as Sendable: constant or atomic fields, a list made for concurrent use, and links that the topology lock
   // guards.
 

@@ -13,12 +13,11 @@ public final class SerialQueue: Queue {
     case superseded
   }
 
-  let core: SerialCore
-  private let user: UserReference
+  private let handle: Handle<SerialCore>
+  var core: SerialCore { handle.core }
 
   init(_ core: SerialCore) {
-    self.core = core
-    user = UserReference(core.dispatcher)
+    handle = Handle(core)
     core.addHandle()
   }
 
@@ -33,7 +32,7 @@ public final class SerialQueue: Queue {
   /// How many tasks wait (rule Q11). A snapshot; O(1).
   public var depth: Int { core.depth }
   /// Whether the calling code runs on it, or nested in it (rule Q7).
-  public var isExecuting: Bool { core.isExecuting }
+  public var isExecuting: Bool { handle.use { $0.isExecuting } }
   /// The kind and the label, for people.
   public var description: String { "SerialQueue('\(label)')" }
 
@@ -52,12 +51,15 @@ public final class SerialQueue: Queue {
   /// Submits a task; see `Queue`. Any thread; O(1) (rules Q1, Q3).
   @discardableResult
   public func async(_ task: consuming @escaping @Sendable () throws -> Void) -> Submission {
-    core.submit(Entry(Job(run: task)))
+    submit(Entry(Job(run: task)))
   }
 
   /// Submits a reusable task without allocating. Any thread; O(1).
   @discardableResult
-  public func async(_ item: WorkItem) -> Submission { core.submit(item) }
+  public func async(_ item: WorkItem) -> Submission { handle.use { $0.submit(item) } }
+
+  @inline(__always)
+  private func submit(_ entry: Entry) -> Submission { handle.use { $0.submit(entry) } }
 
   /// Submits a task once `delay` has passed, never early; see `Queue` (rules T1, T3).
   @discardableResult
@@ -84,11 +86,13 @@ public final class SerialQueue: Queue {
   }
 
   /// Traps, naming both queues, unless the calling code runs on it (rule Q7).
-  public func assertExecuting(file: StaticString, line: UInt) { QueueFunctions.assertExecuting(core, file, line) }
+  public func assertExecuting(file: StaticString, line: UInt) {
+    handle.use { QueueFunctions.assertExecuting($0, file, line) }
+  }
 
   /// Traps, naming the queue, if the calling code runs on it (rule Q7).
   public func assertNotExecuting(file: StaticString, line: UInt) {
-    QueueFunctions.assertNotExecuting(core, file, line)
+    handle.use { QueueFunctions.assertNotExecuting($0, file, line) }
   }
 
   /// Gives the live queue another target, and with it everything nested in it: sources, timers, queues.

@@ -206,7 +206,7 @@ final class Topology: @unchecked Sendable {
     while let serial = at as? SerialCore {
       let next = serial.target.current
       if let root = next as? ThreadCore { return root.index }
-      if next is GlobalCore { return serial.existingExtras?.home }
+      if next is GlobalCore { return serial.home }
       at = next
     }
     return (at as? ThreadCore)?.index
@@ -229,7 +229,7 @@ final class Topology: @unchecked Sendable {
     var at = queue
     while let serial = at as? SerialCore {
       let next = serial.target.current
-      if next is GlobalCore { serial.extras.home = chosen }
+      if next is GlobalCore { serial.home = chosen }
       at = next
     }
     return chosen
@@ -252,7 +252,7 @@ final class Topology: @unchecked Sendable {
   private func hasRegistrations(_ queue: QueueCore) -> Bool {
     var found = false
     forEachInTree(queue) { member in
-      var next = member.existingExtras?.firstSource
+      var next = member.firstSource
       while let source = next, !found {
         source._withUnsafeGuaranteedRef {
           next = $0.nextOfQueue
@@ -270,12 +270,11 @@ final class Topology: @unchecked Sendable {
     // A tree that leaves a thread for the global queue keeps its sources where they are, as nothing is gained by
     // moving them; one that joins another tree takes over that tree's home.
     if home(of: queue) == nil, let oldHome, queue.target.current is GlobalCore, hasRegistrations(queue) {
-      queue.extras.home = oldHome
+      queue.home = oldHome
     }
     forEachInTree(queue) { member in
-      guard let extras = member.existingExtras else { return }
-      if member !== queue || !(queue.target.current is GlobalCore) { extras.home = nil }
-      var next = extras.firstSource
+      if member !== queue || !(queue.target.current is GlobalCore) { member.home = nil }
+      var next = member.firstSource
       while let source = next {
         source._withUnsafeGuaranteedRef {
           next = $0.nextOfQueue
@@ -285,10 +284,10 @@ final class Topology: @unchecked Sendable {
           work.append($0)
         }
       }
-      let (continuous, suspending) = extras.existingTimers
+      let (continuous, suspending) = member.existingExtras?.existingTimers ?? (nil, nil)
       for group in [continuous, suspending].lazy.compactMap({ $0 }) {
         guard let home = self.home(of: queue),
-          group.home.exchange(home, ordering: .sequentiallyConsistent) != home
+          group.home.exchange(home) != home
         else { continue }
         work.append(group)
       }
@@ -305,7 +304,7 @@ final class Topology: @unchecked Sendable {
   }
 
   private func setHome(of source: SourceBase, _ home: Int) -> Bool {
-    let old = source.home.exchange(home, ordering: .sequentiallyConsistent)
+    let old = source.home.exchange(home)
     guard old != home else { return false }
     if source.registers {
       if old >= 0 { sourcesAtHome[old] -= 1 }
@@ -328,10 +327,9 @@ final class Topology: @unchecked Sendable {
   }
 
   private func insertSource(_ source: SourceBase, _ queue: QueueCore) {
-    let extras = queue.extras
-    source.nextOfQueue = extras.firstSource
-    extras.firstSource?._withUnsafeGuaranteedRef { $0.previousOfQueue = .passUnretained(source) }
-    extras.firstSource = .passUnretained(source)
+    source.nextOfQueue = queue.firstSource
+    queue.firstSource?._withUnsafeGuaranteedRef { $0.previousOfQueue = .passUnretained(source) }
+    queue.firstSource = .passUnretained(source)
   }
 
   private func removeSource(_ source: SourceBase) {
@@ -340,7 +338,7 @@ final class Topology: @unchecked Sendable {
     if let previous = source.previousOfQueue {
       previous._withUnsafeGuaranteedRef { $0.nextOfQueue = source.nextOfQueue }
     } else {
-      queue.extras.firstSource = source.nextOfQueue
+      queue.firstSource = source.nextOfQueue
     }
     source.nextOfQueue = nil
     source.previousOfQueue = nil
@@ -350,7 +348,7 @@ final class Topology: @unchecked Sendable {
   func remove(_ source: SourceBase) {
     lock.withLock {
       removeSource(source)
-      let home = source.home.exchange(-1, ordering: .sequentiallyConsistent)
+      let home = source.home.exchange(-1)
       if home >= 0, source.registers { sourcesAtHome[home] -= 1 }
     }
   }
@@ -364,7 +362,7 @@ final class Topology: @unchecked Sendable {
     try withLock { () throws(DispatcherError) in
       guard dispatcher.isRunning else { throw .stopped(dispatcher: dispatcher.name) }
       // One that is finished is in no queue's list any more.
-      guard source.home.load(ordering: .relaxed) >= 0 else { return }
+      guard source.home.relaxed >= 0 else { return }
       removeSource(source)
       old = source.target.replace(with: target)
       insertSource(source, target)
@@ -384,12 +382,12 @@ final class Topology: @unchecked Sendable {
   /// Gives a queue's timers a home, if they have none: their tree's, or any.
   func giveHome(to group: TimerGroup, of queue: QueueCore) {
     lock.withLock {
-      guard group.home.load(ordering: .relaxed) < 0 else { return }
+      guard group.home.relaxed < 0 else { return }
       // Those of both clocks are at one worker, which puts them in order (rule T1).
       let (continuous, suspending) = queue.existingExtras?.existingTimers ?? (nil, nil)
-      let homes = [continuous, suspending].lazy.compactMap { $0?.home.load(ordering: .relaxed) }
+      let homes = [continuous, suspending].lazy.compactMap { $0?.home.relaxed }
       let given = home(of: queue) ?? homes.first { $0 >= 0 } ?? anyHome
-      group.home.store(given, ordering: .sequentiallyConsistent)
+      group.home.store(given)
     }
   }
 }

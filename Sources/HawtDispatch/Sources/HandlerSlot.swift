@@ -1,59 +1,87 @@
 internal import CLinux
 internal import Synchronization
 
-/// A closure that user code set, in an object. Subclasses know its type.
-class HandlerBox: @unchecked Sendable {
-  // Sound as Sendable: subclasses hold one constant `@Sendable` closure.
-}
+/// A closure in a structure of its own, which gives it one layout: `HandlerSlot` keeps the words of such a structure.
+protocol Handler: Sendable {}
 
-final class CancelHandlerBox: HandlerBox, @unchecked Sendable {
-  // Sound as Sendable: see `HandlerBox`.
+struct CancelHandler: Handler {
   let run: @Sendable () throws -> Void
-  init(_ run: @escaping @Sendable () throws -> Void) { self.run = run }
 }
 
 /// A place for one handler that may be replaced while it runs: the runner takes a reference of its own.
+///
+/// The handler needs no object: what is kept is the two words that a closure consists of, its function and its context,
+/// a counted reference or null. One slot holds handlers of one type; who reads it knows which.
 struct HandlerSlot: ~Copyable, @unchecked Sendable {
-  // Sound as Sendable: the low bit of the word is a lock that is held for two instructions; it guards the reference.
-  private let word = Atomic<UInt>(0)
+  // Sound as Sendable: the low bit of the context is a lock that is held for a few instructions; it guards both words and
+  // the reference. Contexts are objects, so the bit is free.
+  private let function = Atomic<UInt>(0)
+  private let context = Atomic<UInt>(0)
+
+  private static let locked: UInt = 1
 
   /// The handler, with a reference of the caller's own.
   @inline(__always)
-  var current: HandlerBox? {
-    let seen = take()
-    guard let pointer = UnsafeRawPointer(bitPattern: seen) else {
-      word.store(seen, ordering: .releasing)
-      return nil
-    }
-    hawt_retain(pointer)
-    word.store(seen, ordering: .releasing)
-    return Unmanaged<HandlerBox>.fromOpaque(pointer).takeRetainedValue()
+  func current<Kind: Handler>(_ kind: Kind.Type) -> Kind? {
+    let context = lock()
+    let function = self.function.load(ordering: .relaxed)
+    if let object = UnsafeRawPointer(bitPattern: context) { hawt_retain(object) }
+    unlock(context)
+    return function == 0 ? nil : HandlerSlot.handler(function, context)
   }
 
   /// Whether there is one. Sequentially consistent, for who asks after another change.
   @inline(__always)
-  var isSet: Bool { word.load(ordering: .sequentiallyConsistent) > 1 }
+  var isSet: Bool { function.load(ordering: .sequentiallyConsistent) != 0 }
+
+  /// Replaces the handler.
+  func set<Kind: Handler>(_ handler: Kind) {
+    let (function, context) = HandlerSlot.words(handler)
+    replace(function, context)
+  }
+
+  func clear() { replace(0, 0) }
+
+  private func replace(_ newFunction: UInt, _ newContext: UInt) {
+    let old = lock()
+    function.store(newFunction, ordering: .sequentiallyConsistent)
+    unlock(newContext)
+    // Without the lock: what it captured is user code's.
+    if let object = UnsafeRawPointer(bitPattern: old) { hawt_release_n(object, 1) }
+  }
 
   @inline(__always)
-  private func take() -> UInt {
-    // Acquires the box that `set` released.
+  private func lock() -> UInt {
+    // Acquires the words that `unlock` released.
     while true {
-      let seen = word.load(ordering: .relaxed) & ~1
-      let (done, _) = word.weakCompareExchange(expected: seen, desired: seen | 1, ordering: .acquiring)
+      let seen = context.load(ordering: .relaxed) & ~HandlerSlot.locked
+      let (done, _) = context.weakCompareExchange(
+        expected: seen, desired: seen | HandlerSlot.locked, ordering: .acquiring)
       if done { return seen }
     }
   }
 
-  /// Replaces the handler.
-  func set(_ box: HandlerBox?) {
-    let old = take()
-    let new = box.map { UInt(bitPattern: Unmanaged.passRetained($0).toOpaque()) } ?? 0
-    word.store(new, ordering: .releasing)
-    // Without the lock: what it captured is user code's.
-    if let pointer = UnsafeRawPointer(bitPattern: old) { Unmanaged<HandlerBox>.fromOpaque(pointer).release() }
+  @inline(__always)
+  private func unlock(_ context: UInt) { self.context.store(context, ordering: .releasing) }
+
+  /// Moves the words of the closure out of Swift's hands: initialized into the buffer and never deinitialized there, so
+  /// that the slot owns the reference.
+  private static func words<Kind: Handler>(_ handler: Kind) -> (UInt, UInt) {
+    trap(unless: MemoryLayout<Kind>.size == MemoryLayout<(UInt, UInt)>.size, "a handler is more than one closure")
+    return withUnsafeTemporaryAllocation(of: Kind.self, capacity: 1) { buffer in
+      buffer.baseAddress!.initialize(to: handler)
+      return UnsafeRawPointer(buffer.baseAddress!).load(as: (UInt, UInt).self)
+    }
   }
 
-  func clear() { set(nil) }
+  /// The inverse: the same two words, with a reference, given back to Swift.
+  @inline(__always)
+  private static func handler<Kind: Handler>(_ function: UInt, _ context: UInt) -> Kind {
+    withUnsafeTemporaryAllocation(of: Kind.self, capacity: 1) { buffer in
+      UnsafeMutableRawPointer(buffer.baseAddress!).storeBytes(of: (function, context), as: (UInt, UInt).self)
+      return buffer.baseAddress!.move()
+    }
+  }
 
   deinit { clear() }
 }

@@ -4,16 +4,12 @@ internal import Synchronization
 final class MergingCore<Element: Sendable, Aggregate: Sendable>: SourceBase, @unchecked Sendable {
   // Sound as Sendable: `lock` guards `waiting`.
 
-  final class EventBox: HandlerBox, @unchecked Sendable {
-    // Sound as Sendable: see `HandlerBox`.
+  struct EventHandler: Handler {
     let run: @Sendable (Aggregate) throws -> Void
-    init(_ run: @escaping @Sendable (Aggregate) throws -> Void) { self.run = run }
   }
 
-  final class ResidueBox: HandlerBox, @unchecked Sendable {
-    // Sound as Sendable: see `HandlerBox`.
+  struct ResidueHandler: Handler {
     let run: @Sendable (Aggregate?) throws -> Void
-    init(_ run: @escaping @Sendable (Aggregate?) throws -> Void) { self.run = run }
   }
 
   private let aggregation: Aggregation<Element, Aggregate>
@@ -65,13 +61,13 @@ final class MergingCore<Element: Sendable, Aggregate: Sendable>: SourceBase, @un
   }
 
   override func deliver(on worker: Worker) {
-    guard let box = eventHandler.current as? EventBox, let aggregate = takeWaiting() else { return }
-    do { try box.run(aggregate) } catch { dispatcher.report(error, .eventHandler, on: worker.currentQueue) }
+    guard let handler = eventHandler.current(EventHandler.self), let aggregate = takeWaiting() else { return }
+    do { try handler.run(aggregate) } catch { dispatcher.report(error, .eventHandler, on: worker.currentQueue) }
   }
 
   override func runCancelHandler(on worker: Worker) {
     let residue = takeWaiting()
-    guard let box = cancelHandler.current as? ResidueBox else { return }
-    do { try box.run(residue) } catch { dispatcher.report(error, .cancelHandler, on: worker.currentQueue) }
+    guard let handler = cancelHandler.current(ResidueHandler.self) else { return }
+    do { try handler.run(residue) } catch { dispatcher.report(error, .cancelHandler, on: worker.currentQueue) }
   }
 }

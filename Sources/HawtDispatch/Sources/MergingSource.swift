@@ -50,12 +50,11 @@ extension Aggregation where Element: Hashable, Aggregate == Set<Element> {
 ///
 /// Any thread may call its members; each takes constant time, unless it says otherwise.
 public final class MergingSource<Element: Sendable, Aggregate: Sendable>: Sendable {
-  private let core: MergingCore<Element, Aggregate>
-  private let user: UserReference
+  private let handle: Handle<MergingCore<Element, Aggregate>>
+  private var core: MergingCore<Element, Aggregate> { handle.core }
 
   init(_ core: MergingCore<Element, Aggregate>) {
-    self.core = core
-    user = UserReference(core.dispatcher)
+    handle = Handle(core)
   }
 
   deinit {
@@ -64,13 +63,13 @@ public final class MergingSource<Element: Sendable, Aggregate: Sendable>: Sendab
 
   /// Sets what sees each aggregate, on the target queue. No effect after `cancel()`.
   public func setEventHandler(_ handler: @escaping @Sendable (Aggregate) throws -> Void) {
-    core.set(core.eventHandler, MergingCore<Element, Aggregate>.EventBox(handler))
+    core.set(core.eventHandler, MergingCore<Element, Aggregate>.EventHandler(run: handler))
     core.handlerWasSet()
   }
   /// Sets what runs once after `cancel()`, with what was accepted and not delivered (rule C1). No effect after
   /// `cancel()`.
   public func setCancelHandler(_ handler: @escaping @Sendable (_ residue: Aggregate?) throws -> Void) {
-    core.set(core.cancelHandler, MergingCore<Element, Aggregate>.ResidueBox(handler))
+    core.set(core.cancelHandler, MergingCore<Element, Aggregate>.ResidueHandler(run: handler))
   }
 
   /// Adds an element. Legal from any thread and queue, the handler included (rule C2). Refused after `cancel()`, and from

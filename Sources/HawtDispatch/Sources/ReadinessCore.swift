@@ -1,16 +1,12 @@
 internal import Polling
 internal import Synchronization
 
-final class ReadinessHandlerBox: HandlerBox, @unchecked Sendable {
-  // Sound as Sendable: see `HandlerBox`.
+struct ReadinessHandler: Handler {
   let run: @Sendable (ReadinessEvent) throws -> Void
-  init(_ run: @escaping @Sendable (ReadinessEvent) throws -> Void) { self.run = run }
 }
 
-final class ErrorHandlerBox: HandlerBox, @unchecked Sendable {
-  // Sound as Sendable: see `HandlerBox`.
+struct ErrorHandler: Handler {
   let run: @Sendable (SourceError) -> Void
-  init(_ run: @escaping @Sendable (SourceError) -> Void) { self.run = run }
 }
 
 /// A readiness source inside: brings its registration into line with what is desired, and turns reports into entries.
@@ -21,31 +17,27 @@ final class ErrorHandlerBox: HandlerBox, @unchecked Sendable {
 /// source with the wait that is current: a report of a wait that is no younger may stem from a level that the handler has
 /// drained, and is dropped; if it has not, the level says so again (rules S1, M6).
 class ReadinessCore: SourceBase, @unchecked Sendable {
-  // Sound as Sendable: constants and atomics; `registration` and the link belong to the lease of the worker that has
-  // the registration, `activationError` to the pass that completes the activation, `refusal` to that lease or a pass, and
-  // then to whoever finishes the source.
+  // Sound as Sendable: constants and atomics; the link belongs to the lease of the worker that has the registration,
+  // `refusal` to that lease or a pass, and then to whoever finishes the source.
 
   final let descriptor: CInt
   final let interest: Interest
-  final let errorHandler = HandlerSlot()
-  /// The worker that has the registration, or -1. Written by the pass.
-  final let registeredOn = Atomic<Int>(-1)
-  /// Its registration; while there is none, perhaps a vacant one to be used again.
-  private var registration: Registration?
-  final var nextOfRegistration: Unmanaged<ReadinessCore>?
   /// What the pending entry stands for.
   private let readiness = Atomic<UInt8>(0)
+  /// The worker that has the registration, or -1. Written by the pass.
+  final let registeredOn = AtomicWorkerIndex(-1)
+  /// The next source of the same descriptor, see `Registration`.
+  final var nextOfRegistration: Unmanaged<ReadinessCore>?
+  final let errorHandler = HandlerSlot()
   /// The worker (16 bits) and number of its wait that was current when the last handler ended.
   private let stamp = Atomic<UInt64>(.max)
   final let deliveries = Atomic<Int>(0)
 
-  private static let activationDone: UInt = 1
-  /// 0, done, or the `Waiter` of the thread in `activate`.
-  private let activation = Atomic<UInt>(0)
-  private var activationError: BackendError?
+  /// The first try to register it, which `activate` waits for.
+  private let activation = Activation()
   /// What the system refused when no `activate()` was there to throw it: told right before the cancel handler, so that it
   /// is owed like that (rule L4). Written before the source can finish.
-  private var refusal: BackendError?
+  private var refusal: RefusedRegistration?
   /// Called once the cancel handler has run, for joint handlers.
   final let afterCancel = AfterCancel()
 
@@ -62,8 +54,8 @@ class ReadinessCore: SourceBase, @unchecked Sendable {
   }
 
   final override var placement: Int {
-    let at = registeredOn.load(ordering: .sequentiallyConsistent)
-    return at >= 0 ? at : home.load(ordering: .sequentiallyConsistent)
+    let at = registeredOn.current
+    return at >= 0 ? at : home.current
   }
 
   final var isDisarmed: Bool { SourceState(state.load(ordering: .sequentiallyConsistent)).has(SourceState.disarmed) }
@@ -78,29 +70,7 @@ class ReadinessCore: SourceBase, @unchecked Sendable {
     guard dispatcher.isRunning else { throw .stopped(dispatcher: dispatcher.name) }
     guard try activateOnce() else { return }
     requestReconcile(WorkerRef(of: dispatcher))
-    awaitActivation()
-    if let error = activationError { throw .registration(error) }
-  }
-
-  /// Waits for the pass that tries the registration, if another thread has to do it.
-  private func awaitActivation() {
-    // Acquires the error.
-    if activation.load(ordering: .acquiring) == ReadinessCore.activationDone { return }
-    let waiter = Waiter()
-    let (waits, _) = activation.compareExchange(
-      expected: 0, desired: UInt(bitPattern: Unmanaged.passUnretained(waiter).toOpaque()),
-      ordering: .acquiringAndReleasing)
-    if waits { waiter.wait() }
-  }
-
-  private func completeActivation(_ error: BackendError?) {
-    guard activation.load(ordering: .relaxed) != ReadinessCore.activationDone else { return }
-    activationError = error
-    // Releases the error. The waiter is alive until it is signalled: its thread waits in `awaitActivation`.
-    let old = activation.exchange(ReadinessCore.activationDone, ordering: .acquiringAndReleasing)
-    if let pointer = UnsafeRawPointer(bitPattern: old) {
-      Unmanaged<Waiter>.fromOpaque(pointer).takeUnretainedValue().signal()
-    }
+    if let error = activation.awaitOutcome() { throw .registration(error) }
   }
 
   // MARK: Reconciling (under the lease of `worker`)
@@ -108,14 +78,14 @@ class ReadinessCore: SourceBase, @unchecked Sendable {
   final override func pass(on worker: Worker) -> Int? {
     let now = SourceState(state.load(ordering: .sequentiallyConsistent))
     let wants = now.has(SourceState.active) && !now.has(SourceState.cancelled) && dispatcher.servesSources
-    let desired = wants ? home.load(ordering: .sequentiallyConsistent) : -1
-    let at = registeredOn.load(ordering: .relaxed)
+    let desired = wants ? home.current : -1
+    let at = registeredOn.relaxed
     if at >= 0, at != desired {
       guard at == worker.index else { return at }
       unregister(from: worker)
     }
     guard desired >= 0 else {
-      if now.has(SourceState.active) { completeActivation(nil) }
+      if now.has(SourceState.active) { activation.complete(nil) }
       return nil
     }
     guard desired == worker.index else { return desired }
@@ -126,24 +96,20 @@ class ReadinessCore: SourceBase, @unchecked Sendable {
   private func register(with worker: Worker) {
     guard let poller = worker.poller else { return }
     do throws(BackendError) {
-      registration = try Registration.add(self, on: poller, reusing: registration)
+      try Registration.add(self, on: poller)
     } catch {
-      let isFirst = activation.load(ordering: .relaxed) != ReadinessCore.activationDone
       let (was, _) = transform { $0.word | SourceState.cancelled }
-      if !isFirst, !was.has(SourceState.cancelled) { refusal = error }
-      return completeActivation(error)
+      if activation.isComplete, !was.has(SourceState.cancelled) { refusal = RefusedRegistration(error) }
+      return activation.complete(error)
     }
     transform { $0.word | SourceState.registered }
-    registeredOn.store(worker.index, ordering: .sequentiallyConsistent)
-    completeActivation(nil)
+    registeredOn.store(worker.index)
+    activation.complete(nil)
   }
 
   private func unregister(from worker: Worker) {
-    if let registration {
-      let isVacant = worker.poller.map { registration.remove(self, on: $0) } ?? false
-      if !isVacant { self.registration = nil }
-    }
-    registeredOn.store(-1, ordering: .sequentiallyConsistent)
+    if let poller = worker.poller { Registration.remove(self, on: poller) }
+    registeredOn.store(-1)
     transform { $0.word & ~(SourceState.registered | SourceState.disarmed) }
   }
 
@@ -152,7 +118,9 @@ class ReadinessCore: SourceBase, @unchecked Sendable {
       guard now.has(SourceState.disarmed), now.isOpen, !now.has(SourceState.pending) else { return nil }
       return now.word & ~SourceState.disarmed
     }
-    if rearmed, let poller = worker.poller { registration?.update(poller) }
+    if rearmed, let poller = worker.poller, let slot = poller.slot(for: descriptor) {
+      Registration.update(slot, on: poller)
+    }
   }
 
   // MARK: Reports (under the lease of `worker`)
@@ -203,12 +171,12 @@ class ReadinessCore: SourceBase, @unchecked Sendable {
   }
 
   final override func deliver(on worker: Worker) {
-    guard let box = eventHandler.current else { return }
+    guard let handler = eventHandler.current(ReadinessHandler.self) else { return }
     // Counted when it has run, by one handler at a time. Releases: who sees the count sees what the handler did.
     defer { deliveries.store(deliveries.load(ordering: .relaxed) &+ 1, ordering: .releasing) }
     let event = ReadinessEvent(self, Interest(rawValue: readiness.load(ordering: .relaxed)))
     do {
-      try unsafeDowncast(box, to: ReadinessHandlerBox.self).run(event)
+      try handler.run(event)
     } catch {
       dispatcher.report(error, .eventHandler, on: worker.currentQueue)
     }
@@ -218,11 +186,11 @@ class ReadinessCore: SourceBase, @unchecked Sendable {
     // The registration may be moving: the stamp counts only if the worker still has it after its number was read. If it
     // moves after that, the new worker's first wait begins after the handler has ended.
     while true {
-      let at = registeredOn.load(ordering: .sequentiallyConsistent)
+      let at = registeredOn.current
       guard at >= 0, let number = at == worker.index ? worker.waitNumber : dispatcher.workers[at].waitNumber
       else { return }
       stamp.store(UInt64(at) << 48 | (number & 0xffff_ffff_ffff), ordering: .relaxed)
-      if registeredOn.load(ordering: .sequentiallyConsistent) == at { return }
+      if registeredOn.current == at { return }
     }
   }
 
@@ -232,14 +200,14 @@ class ReadinessCore: SourceBase, @unchecked Sendable {
   final func fail(_ error: BackendError) {
     let (_, first) = transform { $0.has(SourceState.cancelled) ? nil : $0.word | SourceState.cancelled }
     guard first else { return }
-    refusal = error
+    refusal = RefusedRegistration(error)
     requestReconcile(WorkerRef(of: dispatcher))
   }
 
   final override func runCancelHandler(on worker: Worker) {
     tellRefusal { error in
-      if let box = errorHandler.current as? ErrorHandlerBox {
-        box.run(error)
+      if let handler = errorHandler.current(ErrorHandler.self) {
+        handler.run(error)
       } else {
         dispatcher.report(error, .sourceError, on: worker.currentQueue)
       }
@@ -249,9 +217,9 @@ class ReadinessCore: SourceBase, @unchecked Sendable {
   }
 
   private func tellRefusal(_ tell: (SourceError) -> Void) {
-    guard let error = refusal else { return }
+    guard let refused = refusal else { return }
     refusal = nil
-    tell(.registration(error))
+    tell(.registration(refused.error))
   }
 
   final override func letGoOfEventHandlers() {

@@ -38,12 +38,11 @@ public struct ReadinessEvent: Sendable {
 ///
 /// Any thread may call its members; each takes constant time, unless it says otherwise.
 public final class ReadinessSource: Sendable, CustomStringConvertible {
-  let core: ReadinessCore
-  private let user: UserReference
+  private let handle: Handle<ReadinessCore>
+  var core: ReadinessCore { handle.core }
 
   init(_ core: ReadinessCore) {
-    self.core = core
-    user = UserReference(core.dispatcher)
+    handle = Handle(core)
   }
 
   deinit {
@@ -58,7 +57,7 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
   public var description: String { "ReadinessSource(\(core.label))" }
   /// The worker in whose poller the source is registered now, or nil. A snapshot, for tests (rule M5).
   public var registeredWorker: Int? {
-    let worker = core.registeredOn.load(ordering: .sequentiallyConsistent)
+    let worker = core.registeredOn.current
     return worker >= 0 ? worker : nil
   }
   /// How many times the event handler has run.
@@ -69,7 +68,7 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
   /// Sets what runs on the target queue when the descriptor is ready; what is ready before there is a handler waits for
   /// it. No effect after `cancel()`.
   public func setEventHandler(_ handler: @escaping @Sendable (ReadinessEvent) throws -> Void) {
-    core.set(core.eventHandler, ReadinessHandlerBox(handler))
+    core.set(core.eventHandler, ReadinessHandler(run: handler))
     core.eventHandlerWasSet()
   }
   /// Sets what runs once on the target queue after `cancel()`, after the last event handler and after the
@@ -77,13 +76,13 @@ public final class ReadinessSource: Sendable, CustomStringConvertible {
   /// if a stopped dispatcher is let go of, so what must be closed even then belongs to an object that it captures. No
   /// effect after `cancel()`.
   public func setCancelHandler(_ handler: @escaping @Sendable () throws -> Void) {
-    core.set(core.cancelHandler, CancelHandlerBox(handler))
+    core.set(core.cancelHandler, CancelHandler(run: handler))
   }
   /// Sets what is told, on the target queue, of a registration that the system refuses after `activate()` has
   /// returned (after a migration, say); the source is cancelled then, and its cancel handler follows (rule S6). Without
   /// one, the dispatcher's error handler is told.
   public func setErrorHandler(_ handler: @escaping @Sendable (SourceError) -> Void) {
-    core.set(core.errorHandler, ErrorHandlerBox(handler))
+    core.set(core.errorHandler, ErrorHandler(run: handler))
   }
 
   /// Registers the descriptor (rule S3): one system call. A second call has no effect, whatever has become of the source.

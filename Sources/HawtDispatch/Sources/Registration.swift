@@ -1,76 +1,51 @@
 internal import Polling
 
-/// A descriptor's registration with one worker's poller, and the sources that share it (rule S4). Under that worker's
-/// lease; the poller's context word keeps it alive.
+/// A descriptor's registration with one worker's poller, and the sources that share it (rule S4): a chain, linked through
+/// `nextOfRegistration`, whose first is the registration's context word. Under that worker's lease.
 ///
-/// The last source to leave takes it along, vacant, for where it goes next: so a migration allocates nothing.
-final class Registration {
-  /// While it has sources.
-  private var slot: SlotID
-  /// The sources, linked through `nextOfRegistration`; each is alive while it is registered.
-  private var first: Unmanaged<ReadinessCore>?
-
-  private init(slot: SlotID) { self.slot = slot }
-
-  static func from(context: UInt) -> Registration { unmanaged(context).takeUnretainedValue() }
-
-  private static func unmanaged(_ context: UInt) -> Unmanaged<Registration> {
-    .fromOpaque(UnsafeRawPointer(bitPattern: context).unsafelyUnwrapped)
+/// The chain owns nothing: a source keeps itself alive as long as it is registered.
+enum Registration {
+  private static func source(_ context: UInt) -> Unmanaged<ReadinessCore>? {
+    UnsafeRawPointer(bitPattern: context).map(Unmanaged.fromOpaque)
   }
 
-  /// A wait has found the descriptor ready whose context word this is.
-  /// - Returns: whether the registration is to be updated.
-  @inline(__always)
-  static func report(_ readiness: Interest, context: UInt, in wait: WaitReport) -> Bool {
-    unmanaged(context)._withUnsafeGuaranteedRef { $0.report(readiness, in: wait) }
+  private static func context(_ source: Unmanaged<ReadinessCore>?) -> UInt {
+    source.map { UInt(bitPattern: $0.toOpaque()) } ?? 0
   }
 
   /// Registers a source, in the descriptor's registration if there is one. Eager (rule B4).
-  ///
-  /// - Parameter vacant: what the source took along from its last registration.
-  static func add(
-    _ source: ReadinessCore, on poller: Poller, reusing vacant: Registration?
-  ) throws(BackendError) -> Registration {
-    if let slot = poller.slot(for: source.descriptor) {
-      let registration = from(context: poller.context(of: slot))
-      // The number may have been closed and reused without a cancel (rule S8): the file is the new source's alone.
-      if let error = poller.mismatch(of: slot) { registration.fail(error) }
-      registration.insert(source)
-      do {
-        try poller.revalidate(slot)
-      } catch {
-        registration.take(out: source)
-        registration.update(poller)
-        throw error
-      }
-      registration.update(poller)
-      return registration
+  static func add(_ source: ReadinessCore, on poller: Poller) throws(BackendError) {
+    guard let slot = poller.slot(for: source.descriptor) else {
+      source.nextOfRegistration = nil
+      _ = try poller.register(
+        source.descriptor, interest: source.interest, context: context(.passUnretained(source)))
+      return
     }
-    let slot = try poller.register(source.descriptor, interest: source.interest, context: 0)
-    let registration = vacant ?? Registration(slot: slot)
-    registration.slot = slot
-    poller.setContext(slot, UInt(bitPattern: Unmanaged.passRetained(registration).toOpaque()))
-    registration.insert(source)
-    return registration
+    // The number may have been closed and reused without a cancel (rule S8): the file is the new source's alone.
+    if let error = poller.mismatch(of: slot) { fail(error, context: poller.context(of: slot)) }
+    source.nextOfRegistration = self.source(poller.context(of: slot))
+    poller.setContext(slot, context(.passUnretained(source)))
+    do {
+      try poller.revalidate(slot)
+    } catch {
+      take(out: source, of: slot, on: poller)
+      update(slot, on: poller)
+      throw error
+    }
+    update(slot, on: poller)
   }
 
   /// Takes a source out; the last one takes the descriptor out of the poller.
-  /// - Returns: whether it is vacant now.
-  func remove(_ source: ReadinessCore, on poller: Poller) -> Bool {
-    take(out: source)
-    guard first == nil else {
-      update(poller)
-      return false
-    }
-    poller.unregister(slot)
-    Unmanaged.passUnretained(self).release()
-    return true
+  static func remove(_ source: ReadinessCore, on poller: Poller) {
+    guard let slot = poller.slot(for: source.descriptor) else { return }
+    take(out: source, of: slot, on: poller)
+    if poller.context(of: slot) == 0 { poller.unregister(slot) } else { update(slot, on: poller) }
   }
 
   /// Asks the poller for what the sources together want now; lazily (rule B4).
-  func update(_ poller: Poller) {
+  static func update(_ slot: SlotID, on poller: Poller) {
     var union: Interest = []
-    var next = first
+    var next = source(poller.context(of: slot))
     while let source = next {
       source._withUnsafeGuaranteedRef {
         if !$0.isDisarmed { union.formUnion($0.interest) }
@@ -80,10 +55,12 @@ final class Registration {
     poller.setInterest(slot, union)
   }
 
+  /// A wait has found the descriptor ready whose context word this is.
+  /// - Returns: whether the registration is to be updated.
   @inline(__always)
-  private func report(_ readiness: Interest, in wait: WaitReport) -> Bool {
+  static func report(_ readiness: Interest, context: UInt, in wait: WaitReport) -> Bool {
     var mustUpdate = false
-    var next = first
+    var next = source(context)
     while let source = next {
       source._withUnsafeGuaranteedRef {
         // Read first: the entry that a report pushes may not run before the lease is freed, but costs nothing to
@@ -96,8 +73,8 @@ final class Registration {
   }
 
   /// The system refused a change: every source of the descriptor meets the error (rule S6).
-  func fail(_ error: BackendError) {
-    var next = first
+  static func fail(_ error: BackendError, context: UInt) {
+    var next = source(context)
     while let source = next {
       let strong = source.takeUnretainedValue()
       next = strong.nextOfRegistration
@@ -105,19 +82,14 @@ final class Registration {
     }
   }
 
-  private func insert(_ source: ReadinessCore) {
-    source.nextOfRegistration = first
-    first = .passUnretained(source)
-  }
-
-  private func take(out source: ReadinessCore) {
+  private static func take(out source: ReadinessCore, of slot: SlotID, on poller: Poller) {
     // A descriptor has one, two, seldom more sources: a walk is shorter than the upkeep of a second link.
     var previous: ReadinessCore?
-    var next = first
+    var next = self.source(poller.context(of: slot))
     while let at = next?.takeUnretainedValue() {
       next = at.nextOfRegistration
       if at === source {
-        if let previous { previous.nextOfRegistration = next } else { first = next }
+        if let previous { previous.nextOfRegistration = next } else { poller.setContext(slot, context(next)) }
         source.nextOfRegistration = nil
         return
       }

@@ -3,19 +3,20 @@ internal import Synchronization
 /// What readiness, timer and merging sources share: the life that `SourceState` draws, the target, and the handlers.
 ///
 /// It keeps itself alive from its creation until its cancel handler has run.
-class SourceBase: PollerWork, @unchecked Sendable {
+class SourceBase: PollerWork, Part, @unchecked Sendable {
   // Sound as Sendable: constants and atomics; the links are guarded by the topology lock.
 
   final let state = Atomic<UInt64>(0)
   final let target: Target
-  /// Alive as long as the source: `init` takes a reference that is released with the source's own.
+  /// Alive as long as the source, which has a reference to it from `init` to `deinit`: whoever has a handle of a source that is
+  /// done finds its dispatcher, and so does an entry of one whose target was let go.
   private unowned(unsafe) final let owner: DispatcherCore
 
   /// The other sources of its queue. Guarded by the topology lock.
   final var nextOfQueue: Unmanaged<SourceBase>?
   final var previousOfQueue: Unmanaged<SourceBase>?
 
-  /// What user code set: `HandlerBox`es, owned.
+  /// What user code set: see `HandlerSlot`.
   final let eventHandler = HandlerSlot()
   final let cancelHandler = HandlerSlot()
 
@@ -28,13 +29,14 @@ class SourceBase: PollerWork, @unchecked Sendable {
     owner = dispatcher
     super.init(home: -1)
     _ = Unmanaged.passUnretained(self).retain()
-    // Released when it is done or discarded, so that a source whose target was let go finds its dispatcher.
     _ = Unmanaged.passUnretained(dispatcher).retain()
     dispatcher.topology.add(self, to: queue)
   }
 
+  deinit { Unmanaged.passUnretained(owner).release() }
+
   final override var dispatcher: DispatcherCore { owner }
-  override var placement: Int { home.load(ordering: .sequentiallyConsistent) }
+  override var placement: Int { home.current }
 
   // MARK: What subclasses do
 
@@ -49,8 +51,8 @@ class SourceBase: PollerWork, @unchecked Sendable {
   /// Runs the cancel handler, if it was set.
   func runCancelHandler(on worker: Worker) {
     // Readiness and timer sources; a merging source has another type of handler.
-    guard let box = cancelHandler.current as? CancelHandlerBox else { return }
-    do { try box.run() } catch { dispatcher.report(error, .cancelHandler, on: worker.currentQueue) }
+    guard let handler = cancelHandler.current(CancelHandler.self) else { return }
+    do { try handler.run() } catch { dispatcher.report(error, .cancelHandler, on: worker.currentQueue) }
   }
   /// Whether what an entry stood for has to be kept when the entry is dropped. A level is reported again by itself.
   var keepsSignals: Bool { true }
@@ -144,12 +146,12 @@ class SourceBase: PollerWork, @unchecked Sendable {
   // MARK: What users call
 
   /// Sets one of its handlers. No effect on a cancelled source.
-  final func set(_ slot: borrowing HandlerSlot, _ box: HandlerBox) {
+  final func set(_ slot: borrowing HandlerSlot, _ handler: some Handler) {
     _ = dispatcher.enter(title)
     guard !isCancelled else { return }
-    slot.set(box)
+    slot.set(handler)
     // It may have been cancelled meanwhile, and have let go of its handlers: of this one nobody would.
-    if home.load(ordering: .sequentiallyConsistent) < 0 { slot.clear() }
+    if home.current < 0 { slot.clear() }
   }
 
   /// - Returns: false if it was active already.
@@ -263,9 +265,7 @@ class SourceBase: PollerWork, @unchecked Sendable {
     eventHandler.clear()
     cancelHandler.clear()
     releaseExtras()
-    let dispatcher = Unmanaged.passUnretained(owner)
     Unmanaged.passUnretained(self).release()
-    dispatcher.release()
   }
 
   /// A shutdown's deadline passed, or the dispatcher goes: an event that the entry stood for is dropped, as it is reported

@@ -50,14 +50,14 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
 
   override var placement: Int {
     let at = worker.load(ordering: .relaxed)
-    return at >= 0 ? at : home.load(ordering: .sequentiallyConsistent)
+    return at >= 0 ? at : home.current
   }
 
   /// Arms a timer, or arms it anew. It is told at its deadline if the worker is awake then, and `leeway` later at most.
   /// - Returns: false if the dispatcher takes no timers (rule L3).
   @discardableResult
   func arm(_ timer: ArmedTimer, at deadline: Nanoseconds, leeway: Nanoseconds) -> Bool {
-    if home.load(ordering: .relaxed) < 0 { dispatcher.topology.giveHome(to: self, of: queue) }
+    if home.relaxed < 0 { dispatcher.topology.giveHome(to: self, of: queue) }
     let mustTell = lock.withLock { () -> Bool? in
       // Under the lock that `dropAll` takes after the phase has changed: a timer is refused or dropped, never lost.
       guard dispatcher.servesTimers else { return nil }
@@ -126,7 +126,7 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
   }
 
   override func pass(on worker: Worker) -> Int? {
-    let desired = dispatcher.servesTimers ? home.load(ordering: .sequentiallyConsistent) : -1
+    let desired = dispatcher.servesTimers ? home.current : -1
     let at = self.worker.load(ordering: .relaxed)
     if at >= 0, at != desired {
       guard at == worker.index else { return at }
@@ -155,7 +155,7 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
   /// The queue is going, without timers: takes the group out of the worker's heap, where it would stand until what was its
   /// earliest deadline.
   func retire() {
-    home.store(-1, ordering: .sequentiallyConsistent)
+    home.store(-1)
     if worker.load(ordering: .relaxed) >= 0 { requestReconcile(WorkerRef(of: dispatcher)) }
   }
 

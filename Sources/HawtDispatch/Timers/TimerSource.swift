@@ -9,12 +9,11 @@ public struct TimerEvent: Sendable, Hashable {
 ///
 /// Any thread may call its members; each takes constant time, unless it says otherwise.
 public final class TimerSource: Sendable {
-  private let core: TimerSourceCore
-  private let user: UserReference
+  private let handle: Handle<TimerSourceCore>
+  private var core: TimerSourceCore { handle.core }
 
   init(_ core: TimerSourceCore) {
-    self.core = core
-    user = UserReference(core.dispatcher)
+    handle = Handle(core)
   }
 
   deinit {
@@ -24,13 +23,13 @@ public final class TimerSource: Sendable {
   /// Sets what each delivery runs, on the target queue. Beats that fell due without a handler are delivered to it as one. No
   /// effect after `cancel()`.
   public func setEventHandler(_ handler: @escaping @Sendable (TimerEvent) throws -> Void) {
-    core.set(core.eventHandler, TimerHandlerBox(handler))
+    core.set(core.eventHandler, TimerHandler(run: handler))
     core.handlerWasSet()
   }
   /// Sets what runs once after `cancel()`, on the target queue, after the last event handler. No effect after
   /// `cancel()`.
   public func setCancelHandler(_ handler: @escaping @Sendable () throws -> Void) {
-    core.set(core.cancelHandler, CancelHandlerBox(handler))
+    core.set(core.cancelHandler, CancelHandler(run: handler))
   }
 
   /// Sets the first beat and the interval; replaces what was set before, at once (rule T4). O(log n) in the

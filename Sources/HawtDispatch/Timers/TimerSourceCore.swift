@@ -1,9 +1,7 @@
 internal import Synchronization
 
-final class TimerHandlerBox: HandlerBox, @unchecked Sendable {
-  // Sound as Sendable: see `HandlerBox`.
+struct TimerHandler: Handler {
   let run: @Sendable (TimerEvent) throws -> Void
-  init(_ run: @escaping @Sendable (TimerEvent) throws -> Void) { self.run = run }
 }
 
 /// A timer source inside: a schedule, the armed timer that stands for its next beat, and the beats not yet delivered.
@@ -122,14 +120,14 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
 
   override func deliver(on worker: Worker) {
     // Beats wait for a handler as they wait for a resume; setting it signals them.
-    guard let box = eventHandler.current as? TimerHandlerBox else { return }
+    guard let handler = eventHandler.current(TimerHandler.self) else { return }
     let count = lock.withLock {
       defer { beats = 0 }
       return beats
     }
     // Rescheduled since the entry was made.
     guard count > 0 else { return }
-    do { try box.run(TimerEvent(beats: count)) } catch {
+    do { try handler.run(TimerEvent(beats: count)) } catch {
       dispatcher.report(error, .eventHandler, on: worker.currentQueue)
     }
   }

@@ -17,15 +17,17 @@ class PollerWork: Runnable, @unchecked Sendable {
   private static let busy: UInt8 = 1
   private static let dirty: UInt8 = 2
 
+  // A source's memory counts: small fields stand together.
+
   private let progress = Atomic<UInt8>(PollerWork.idle)
-  /// The worker that should have it, or -1 for none. Written under the topology lock.
-  let home: Atomic<Int>
   private let hasCompletions = Atomic<Bool>(false)
+  /// The worker that should have it, or -1 for none. Written under the topology lock.
+  let home: AtomicWorkerIndex
   private var completions: [RetargetCompletion] = []
   /// The link of the mailbox that it is in.
   var nextInMailbox: UInt = 0
 
-  init(home: Int) { self.home = Atomic(home) }
+  init(home: Int) { self.home = AtomicWorkerIndex(home) }
 
   var dispatcher: DispatcherCore { fatalError("PollerWork.dispatcher is abstract") }
 

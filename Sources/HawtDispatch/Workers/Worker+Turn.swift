@@ -53,12 +53,12 @@ extension Worker {
     let wait = WaitReport(worker: index, number: poller.waitNumber, blocked: blocked, server: server)
     for ready in poller.ready where !ready.readiness.isEmpty {
       if Registration.report(ready.readiness, context: ready.context, in: wait) {
-        Registration.from(context: ready.context).update(poller)
+        Registration.update(ready.slot, on: poller)
       }
     }
     if poller.hasFailures {
       for failure in poller.takeFailures() {
-        Registration.from(context: failure.context).fail(failure.error)
+        Registration.fail(failure.error, context: failure.context)
       }
     }
   }
