@@ -41,6 +41,15 @@ struct Harvest: ~Copyable {
     foundStale = false
   }
 
+  /// Where in this harvest the report of a slot stands, if it is there, and not taken away. A position that an earlier
+  /// harvest gave is beyond the end, or another slot's place.
+  @inline(__always)
+  func position(of slot: UInt32, _ noted: UInt32) -> Int? {
+    let position = Int(noted)
+    return position < count && entries[position].slot.index == slot && !entries[position].readiness.isEmpty
+      ? position : nil
+  }
+
   /// Whether there is anything to tell the caller.
   var isWorthReturning: Bool {
     count > 0 || wasWoken || alarmRang || !failures.isEmpty

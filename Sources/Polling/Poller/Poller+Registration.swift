@@ -191,10 +191,8 @@ extension Poller {
 
   /// Takes away a report of the last wait that the caller has not read yet.
   private func voidReport(_ index: UInt32) {
-    let slot = table.pointee.slots + Int(index)
-    guard slot.pointee.reportedInWait == harvest.pointee.waitNumber else { return }
-    guard slot.pointee.reportPosition < harvest.pointee.count else { return }
-    harvest.pointee.entries[slot.pointee.reportPosition].readiness = []
-    slot.pointee.reportedInWait = 0
+    let noted = table.pointee.slots[Int(index)].reportPosition
+    guard let position = harvest.pointee.position(of: index, noted) else { return }
+    harvest.pointee.entries[position].readiness = []
   }
 }

@@ -68,7 +68,6 @@ extension Poller {
 
   /// Turns tokens into registrations and answers the poller's own descriptors.
   private func translate() {
-    let number = harvest.pointee.waitNumber
     for position in 0..<buffer.pointee.count {
       let entry = buffer.pointee[position]
       let index = entry.token.slot
@@ -85,15 +84,14 @@ extension Poller {
       }
       if index < Devices.count {
         answerDevice(index)
-      } else if slot.pointee.reportedInWait != number {
-        slot.pointee.reportedInWait = number
-        slot.pointee.reportPosition = harvest.pointee.count
+      } else if let position = harvest.pointee.position(of: index, slot.pointee.reportPosition) {
+        harvest.pointee.entries[position].readiness.formUnion(readiness)
+      } else {
+        slot.pointee.reportPosition = UInt32(truncatingIfNeeded: harvest.pointee.count)
         (harvest.pointee.entries + harvest.pointee.count).initialize(
           to: Ready(slot: SlotID(index: index), readiness: readiness, context: slot.pointee.context)
         )
         harvest.pointee.count += 1
-      } else {
-        harvest.pointee.entries[slot.pointee.reportPosition].readiness.formUnion(readiness)
       }
     }
   }

@@ -8,10 +8,12 @@ internal import Glibc
 /// two ends differ in their access mode: for these, equal means the same. Everything else, such as an eventfd, shares an
 /// inode with its like: there only *different* is certain.
 struct OpenFileIdentity {
+  // A poller keeps one for each of its registrations, so they are small.
+
   private let device: UInt64
   private let inode: UInt64
-  private let mode: UInt32
-  private let accessMode: CInt
+  /// Of the mode, the kind alone, beside which there is room for how it was opened.
+  private let kindAndAccess: UInt16
 
   /// Whether equal identities prove that it is the same file.
   let isProof: Bool
@@ -22,16 +24,17 @@ struct OpenFileIdentity {
     guard fstat(descriptor, &status) == 0 else { return nil }
     device = UInt64(status.st_dev)
     inode = UInt64(status.st_ino)
-    mode = status.st_mode
     let kind = status.st_mode & S_IFMT
     if kind == S_IFSOCK {
-      accessMode = O_RDWR
+      kindAndAccess = Self.pack(kind, O_RDWR)
       isProof = true
     } else {
-      accessMode = fcntl(descriptor, F_GETFL) & O_ACCMODE
+      kindAndAccess = Self.pack(kind, fcntl(descriptor, F_GETFL) & O_ACCMODE)
       isProof = kind == S_IFIFO && Self.isAnonymousPipe(descriptor)
     }
   }
+
+  private static func pack(_ kind: mode_t, _ access: CInt) -> UInt16 { UInt16(kind) | UInt16(access) }
 
   /// A FIFO with a name can be opened twice in the same mode; two files, one inode.
   private static func isAnonymousPipe(_ descriptor: CInt) -> Bool {
@@ -41,8 +44,7 @@ struct OpenFileIdentity {
 
   /// Whether the two can be the same file.
   func couldBe(_ other: OpenFileIdentity) -> Bool {
-    inode == other.inode && device == other.device && mode & S_IFMT == other.mode & S_IFMT
-      && accessMode == other.accessMode
+    inode == other.inode && device == other.device && kindAndAccess == other.kindAndAccess
   }
 
   /// Whether the two are certainly the same file.

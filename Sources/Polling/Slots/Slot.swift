@@ -5,11 +5,14 @@
 /// ```
 /// While it is used, `armed` is what the kernel was told and `wanted` what it will be told on the way into the next wait.
 struct Slot {
-  /// The registered descriptor; negative while the slot is free.
-  var descriptor: CInt = -1
+  // One for each registration, so it is small: the caller's word and the link of the free list share a place, and so do
+  // flags.
 
-  /// Counts the tokens that this slot has used up: a report under an older one is stale.
-  var generation: UInt32 = 0
+  /// The caller's word; of a free slot, the next free one.
+  private var word: UInt = 0
+
+  /// The file that was registered; nil for the poller's own descriptors, which nobody else closes.
+  var identity: OpenFileIdentity?
 
   /// What the kernel was told.
   var armed: Interest = []
@@ -20,18 +23,24 @@ struct Slot {
   /// Whether the slot stands in the list of noted changes. A slot that is freed meanwhile keeps its place there.
   var isDirty = false
 
-  /// The caller's word.
-  var context: UInt = 0
+  /// The registered descriptor; negative while the slot is free.
+  var descriptor: CInt = -1
 
-  /// The file that was registered; nil for the poller's own descriptors, which nobody else closes.
-  var identity: OpenFileIdentity?
+  /// Counts the tokens that this slot has used up: a report under an older one is stale.
+  var generation: UInt32 = 0
 
-  /// The wait that last reported the slot, and where the report stands in its harvest.
-  var reportedInWait: UInt64 = 0
-  var reportPosition = 0
-
-  /// The next free slot while this one is free.
-  var nextFree: UInt32 = SlotTable.none
+  /// Where the last report of the slot was put: it is in the present harvest if it is the slot's that stands there.
+  var reportPosition: UInt32 = 0
 
   var isUsed: Bool { descriptor >= 0 }
+
+  var context: UInt {
+    get { word }
+    set { word = newValue }
+  }
+
+  var nextFree: UInt32 {
+    get { UInt32(truncatingIfNeeded: word) }
+    set { word = UInt(newValue) }
+  }
 }
