@@ -29,7 +29,7 @@ public final class DatagramSocket: @unchecked Sendable {
   /// Where it receives, with the port that the system chose if it was asked to.
   public let address: SocketAddress
 
-  private let socket: OpenSocket
+  private let socket: BoundSocket
   private let readSource: ReadinessSource
   /// Made at the first need.
   private let writeSource = AtomicLazyReference<ReadinessSource>()
@@ -55,10 +55,10 @@ public final class DatagramSocket: @unchecked Sendable {
     at address: SocketAddress, peer: SocketAddress? = nil, on queue: SerialQueue,
     system: any SocketSystem = SocketSystems.kernel
   ) throws(SocketError) {
-    let socket = try OpenSocket(opening: .datagram, for: address, system: system)
+    let socket = try BoundSocket(opening: .datagram, for: address, system: system)
     if address.family == .ipv6 { try socket.set(.ipv6Only) }
     try socket.bind(address)
-    self.address = try socket.boundAddress()
+    self.address = try socket.address()
     if let peer {
       let result = system.connect(socket.number, peer)
       guard result >= 0 else { throw .system(.connect, subject: "\(peer)", errno: -result) }
@@ -69,12 +69,14 @@ public final class DatagramSocket: @unchecked Sendable {
     readSource = queue.dispatcher.makeReadSource(socket.number, target: queue)
     // Until there is a read handler: nothing else could receive, and the level would fire for ever.
     readSource.suspend()
-    prepare(readSource)
+    socket.owner.begin(self)
+    socket.isWatched(by: readSource)
   }
 
   /// Sources that have watched the descriptor end with the socket, and their cancel handlers close it. Without any,
   /// nobody else knows the number.
   deinit {
+    socket.owner.end()
     if !isActive && writeSource.load() == nil { socket.close() }
   }
 
@@ -171,7 +173,7 @@ public final class DatagramSocket: @unchecked Sendable {
 
   private func makeWriteSource() -> ReadinessSource {
     let made = writeSource.storeIfNil(queue.dispatcher.makeWriteSource(socket.number, target: queue))
-    prepare(made)
+    socket.isWatched(by: made)
     return made
   }
 
@@ -209,13 +211,6 @@ public final class DatagramSocket: @unchecked Sendable {
     if queue.isExecuting { close() } else { cancelSources() }
   }
 
-  /// The end of a source, by a refusal after a migration too, closes the socket. No handler that is set here holds it: one
-  /// that is dropped is to go, its sources with it.
-  private func prepare(_ source: ReadinessSource) {
-    source.setErrorHandler { [weak self] error in self?.close(because: .registration(error)) }
-    socket.isWatched(by: source) { [weak self] in self?.close() }
-  }
-
   private func activate(_ source: ReadinessSource) throws(SocketError) {
     do {
       try source.activate()
@@ -231,7 +226,7 @@ public final class DatagramSocket: @unchecked Sendable {
     return .system(operation, subject: description, errno: code)
   }
 
-  private func close(because error: SocketError? = nil) {
+  fileprivate func close(because error: SocketError? = nil) {
     guard !isClosed else { return }
     isClosed = true
     (readHandler, writableHandler) = (nil, nil)
@@ -246,6 +241,13 @@ public final class DatagramSocket: @unchecked Sendable {
     writeSource.load()?.cancel()
     writeTimer.load()?.cancel()
   }
+}
+
+/// The end of a source, by a refusal after a migration too, closes the socket. The source's handlers hold the `OpenSocket`
+/// alone: one that is dropped is to go, its sources with it.
+extension DatagramSocket: WatchedSocketOwner {
+  func sourceWasRefused(_ error: SourceError) { close(because: .registration(error)) }
+  func sourceHasEnded() { close() }
 }
 
 extension DatagramSocket: CustomStringConvertible {

@@ -101,7 +101,7 @@ extension Connection {
 
   private func makeWriteSource() -> ReadinessSource {
     let made = writeSource.storeIfNil(queue.dispatcher.makeWriteSource(descriptor, target: queue))
-    prepare(made)
+    socket.isWatched(by: made)
     return made
   }
 }

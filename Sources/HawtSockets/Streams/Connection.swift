@@ -28,30 +28,32 @@ public final class Connection: @unchecked Sendable {
 
   /// The queue that all its handlers run on. Retarget it to move the connection between threads, live.
   public let queue: SerialQueue
-  /// Who is on the other side; nil where the system does not tell.
-  public let peer: SocketAddress?
   /// The socket, for options that this module does not set. The connection closes it.
-  public let descriptor: CInt
+  public var descriptor: CInt { socket.number }
+  var system: any SocketSystem { socket.system }
 
-  let system: any SocketSystem
-  let options: ConnectionOptions
+  // Who waits in thousands counts its memory: the small fields stand together, at the end.
+
   let socket: OpenSocket
   /// Suspended as long as `isReadingHeld`.
   let readSource: ReadinessSource
   /// Made at the first need, because most connections never have one.
   let writeSource = AtomicLazyReference<ReadinessSource>()
-
-  @exclusivity(unchecked) var phase: Phase
-  @exclusivity(unchecked) var readHolds: ReadHolds = .noHandler
-  /// How many `suspendReads()` are to be ended.
-  @exclusivity(unchecked) var suspensions: UInt32 = 0
-  @exclusivity(unchecked) var isAboveHighWater = false
-  @exclusivity(unchecked) var isWriteSourceArmed = false
+  @exclusivity(unchecked) private(set) var existingExtras: Extras?
   /// Kept here until `activate()` hands it to the source.
   @exclusivity(unchecked) var readHandler: (@Sendable (Connection) throws -> Void)?
+
+  /// Who is on the other side; nil where the system does not tell.
+  public let peer: SocketAddress?
+  let options: ConnectionOptions
+  @exclusivity(unchecked) var phase: Phase
+  @exclusivity(unchecked) var readHolds: ReadHolds = .noHandler
+  @exclusivity(unchecked) var isAboveHighWater = false
+  @exclusivity(unchecked) var isWriteSourceArmed = false
   /// Whether the read source was activated.
   @exclusivity(unchecked) private(set) var isWatched = false
-  @exclusivity(unchecked) private(set) var existingExtras: Extras?
+  /// How many `suspendReads()` are to be ended.
+  @exclusivity(unchecked) var suspensions: UInt32 = 0
 
   /// Where a connection is in its life; see the picture above.
   enum Phase: UInt8 {
@@ -111,11 +113,10 @@ public final class Connection: @unchecked Sendable {
     self.options = options
     self.phase = phase
     self.socket = socket
-    system = socket.system
-    descriptor = socket.number
-    readSource = queue.dispatcher.makeReadSource(descriptor, target: queue)
+    readSource = queue.dispatcher.makeReadSource(socket.number, target: queue)
     readSource.suspend()
-    prepare(readSource)
+    socket.owner.begin(self)
+    socket.isWatched(by: readSource)
   }
 
   /// Made at the first need.
@@ -131,6 +132,7 @@ public final class Connection: @unchecked Sendable {
   /// Sources that have watched the descriptor end with the connection, and their cancel handlers close it. Without any,
   /// nobody else knows the number.
   deinit {
+    socket.owner.end()
     if !isWatched && writeSource.load() == nil { socket.close() }
   }
 
@@ -154,13 +156,6 @@ public final class Connection: @unchecked Sendable {
     try activate(readSource)
   }
 
-  /// The end of a source, by a refusal after a migration too, closes the connection. No handler that is set here holds
-  /// it: one that is dropped is to go, its sources with it.
-  func prepare(_ source: ReadinessSource) {
-    source.setErrorHandler { [weak self] error in self?.close(.failed(SocketError.registration(error))) }
-    socket.isWatched(by: source) { [weak self] in self?.close(.cancelled) }
-  }
-
   /// Activates a source of this connection; a refusal closes the connection.
   func activate(_ source: ReadinessSource) throws(SocketError) {
     do {
@@ -170,6 +165,13 @@ public final class Connection: @unchecked Sendable {
       throw .registration(error)
     }
   }
+}
+
+/// The end of a source, by a refusal after a migration too, closes the connection. The source's handlers hold the socket, and
+/// not the connection: one that is dropped is to go, its sources with it.
+extension Connection: WatchedSocketOwner {
+  func sourceWasRefused(_ error: SourceError) { close(.failed(SocketError.registration(error))) }
+  func sourceHasEnded() { close(.cancelled) }
 }
 
 extension Connection: CustomStringConvertible {

@@ -17,10 +17,12 @@ public struct ConnectionOptions: Sendable, Hashable {
     }
   }
 
-  /// Small writes leave at once (`TCP_NODELAY`); no effect on Unix sockets.
-  public var noDelay: Bool
+  // The flags stand behind the marks, which leaves no gaps.
+
   /// When `pausesReadsWhileWriting` acts and the drain handler is called.
   public var waterMarks: WaterMarks
+  /// Small writes leave at once (`TCP_NODELAY`); no effect on Unix sockets.
+  public var noDelay: Bool
   /// Whether reading pauses by itself while more than `waterMarks.high` bytes wait to be written, until no more than
   /// `waterMarks.low` do: a peer that sends faster than it receives then fills its own buffers and not this process.
   public var pausesReadsWhileWriting: Bool

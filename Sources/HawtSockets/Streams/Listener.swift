@@ -27,15 +27,15 @@ public final class Listener: @unchecked Sendable {
   /// Where it listens: with the port that the system chose, if it was asked to.
   public let address: SocketAddress
 
-  private let socket: OpenSocket
+  private let socket: BoundSocket
   private let options: ListenerOptions
   /// Let go of when the listener ends: whoever keeps it may be captured here.
-  private var handlers: Handlers?
+  fileprivate var handlers: Handlers?
   private let source: ReadinessSource
   private let retry: TimerSource
   private var isPaused = false
 
-  private struct Handlers {
+  fileprivate struct Handlers {
     let chooseQueue: @Sendable () throws -> SerialQueue
     let connection: @Sendable (Connection) throws -> Void
     let error: (@Sendable (SocketError) -> Void)?
@@ -68,23 +68,26 @@ public final class Listener: @unchecked Sendable {
     let socket = try Self.open(address, options, system)
     self.socket = socket
     self.queue = queue
-    self.address = try socket.boundAddress()
+    self.address = try socket.address()
     self.options = options
     handlers = Handlers(chooseQueue: connectionQueue, connection: onConnection, error: onError)
     source = queue.dispatcher.makeReadSource(socket.number, target: queue)
     retry = queue.dispatcher.makeTimerSource(target: queue)
-    // Without one, the dispatcher's is told (rule S6).
-    if let onError { source.setErrorHandler { onError(.registration($0)) } }
     socket.closeHandler = { _ in try onClose?() }
     // The source alone watches the descriptor, and its cancel handler runs however the listener ends: a source that is
     // dropped cancels itself, as the timer does.
-    socket.isWatched(by: source) { [weak self] in self?.handlers = nil }
+    socket.owner.begin(self)
+    // Without a handler for errors, the dispatcher's is told of a refusal (rule S6).
+    if let onError { source.setErrorHandler { onError(.registration($0)) } }
+    socket.closes(with: source)
   }
+
+  deinit { socket.owner.end() }
 
   private static func open(
     _ address: SocketAddress, _ options: ListenerOptions, _ system: any SocketSystem
-  ) throws(SocketError) -> OpenSocket {
-    let socket = try OpenSocket(opening: .stream, for: address, system: system)
+  ) throws(SocketError) -> BoundSocket {
+    let socket = try BoundSocket(opening: .stream, for: address, system: system)
     if address.family != .unix {
       try socket.set(.reuseAddress)
       if options.reusesPort { try socket.set(.reusePort) }
@@ -178,6 +181,10 @@ public final class Listener: @unchecked Sendable {
     guard let tell = handlers?.error else { throw error }
     tell(error)
   }
+}
+
+extension Listener: SocketOwner {
+  func sourceHasEnded() { handlers = nil }
 }
 
 extension Listener: CustomStringConvertible {
