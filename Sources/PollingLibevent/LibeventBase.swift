@@ -10,7 +10,7 @@
   ///   appears as soon as anyone in the process turns its threading on. `EVENT_BASE_FLAG_IGNORE_ENV`: no variable may
   ///   exchange the system call.
   /// - Never the changelist flag: registering what cannot be polled would succeed.
-  /// - Two events a slot, one a direction: toggling one is one `epoll_ctl`. They are allocated once and assigned anew.
+  /// - Two events a slot, one a direction: toggling one is one `epoll_ctl`. They are allocated once, at the first need, and assigned anew.
   /// - No timers: libevent's clock is coarse. The poller has descriptors for that.
   /// - The callback only ORs a bit into its registration, and runs nothing.
   ///
@@ -69,8 +69,7 @@
     deinit {
       for registration in registrations {
         guard let registration else { continue }
-        event_free(registration.pointee.readEvent)
-        event_free(registration.pointee.writeEvent)
+        registration.pointee.freeEvents()
         registration.deallocate()
       }
       event_base_free(base)
@@ -134,19 +133,31 @@
       _ operation: BackendError.Operation
     ) throws(BackendError) {
       errno = 0
-      guard !registration.pointee.forEachEvent(in: interest, { event_add($0, nil) == 0 }) else {
-        return
+      for direction in LibeventRegistration.directions where interest.contains(direction) {
+        if let event = event(of: registration, direction), event_add(event, nil) == 0 { continue }
+        let code = errno == 0 ? EINVAL : errno
+        throw BackendError(operation, descriptor: registration.pointee.descriptor, code: code)
       }
-      let code = errno == 0 ? EINVAL : errno
-      throw BackendError(operation, descriptor: registration.pointee.descriptor, code: code)
+    }
+
+    /// The event of a direction, made if there is none.
+    /// - Returns: nil with `errno` set if there is no memory.
+    private func event(
+      of registration: UnsafeMutablePointer<LibeventRegistration>, _ direction: Interest
+    ) -> OpaquePointer? {
+      if let existing = registration.pointee[direction] { return existing }
+      let made = event_new(
+        base, registration.pointee.descriptor, LibeventRegistration.kind(direction), libeventFired, registration)
+      if made == nil { errno = ENOMEM }
+      registration.pointee[direction] = made
+      return made
     }
 
     private func leave(
       _ registration: UnsafeMutablePointer<LibeventRegistration>, _ interest: Interest
     ) {
-      _ = registration.pointee.forEachEvent(in: interest) {
-        event_del($0)
-        return true
+      for direction in LibeventRegistration.directions where interest.contains(direction) {
+        if let event = registration.pointee[direction] { event_del(event) }
       }
     }
 
@@ -163,42 +174,28 @@
       return try assign(descriptor, token)
     }
 
-    /// Makes the two events of a slot stand for a descriptor; allocates them for a slot's first registration only.
+    /// Makes the events that a slot has stand for a descriptor.
     private mutating func assign(
       _ descriptor: CInt, _ token: Token
     ) throws(BackendError) -> UnsafeMutablePointer<LibeventRegistration> {
-      let registration = if let found = find(token) { found } else { try allocate(for: token) }
+      let registration = find(token) ?? allocate(for: token)
       registration.pointee.token = token
       registration.pointee.descriptor = descriptor
       registration.pointee.readiness = []
-      let reading = event_assign(
-        registration.pointee.readEvent, base, descriptor, Int16(EV_READ | EV_PERSIST),
-        libeventFired, registration)
-      let writing = event_assign(
-        registration.pointee.writeEvent, base, descriptor, Int16(EV_WRITE | EV_PERSIST),
-        libeventFired, registration)
-      guard reading == 0, writing == 0 else {
-        throw BackendError(.add, descriptor: descriptor, code: EINVAL)
+      for direction in LibeventRegistration.directions {
+        guard let event = registration.pointee[direction] else { continue }
+        guard
+          event_assign(
+            event, base, descriptor, LibeventRegistration.kind(direction), libeventFired, registration) == 0
+        else { throw BackendError(.add, descriptor: descriptor, code: EINVAL) }
       }
       return registration
     }
 
-    private mutating func allocate(
-      for token: Token
-    ) throws(BackendError) -> UnsafeMutablePointer<LibeventRegistration> {
+    private mutating func allocate(for token: Token) -> UnsafeMutablePointer<LibeventRegistration> {
       while registrations.count <= Int(token.slot) { registrations.append(nil) }
-      // The kind of event is assigned later; these two calls are made for libevent's notion of an event's size.
-      guard let reading = event_new(base, -1, 0, libeventFired, nil) else {
-        throw BackendError(.add, code: ENOMEM)
-      }
-      guard let writing = event_new(base, -1, 0, libeventFired, nil) else {
-        event_free(reading)
-        throw BackendError(.add, code: ENOMEM)
-      }
       let registration = UnsafeMutablePointer<LibeventRegistration>.allocate(capacity: 1)
-      registration.initialize(
-        to: LibeventRegistration(
-          token: token, readEvent: reading, writeEvent: writing, fired: fired))
+      registration.initialize(to: LibeventRegistration(token: token, fired: fired))
       registrations[Int(token.slot)] = registration
       return registration
     }
