@@ -3,7 +3,7 @@ import Testing
 @testable import HawtDispatch
 
 private final class Item: HeapElement {
-  var heapIndex = -1
+  var heapIndex: Int32 = -1
   let number: Int
   init(_ number: Int) { self.number = number }
 }
@@ -41,6 +41,11 @@ private final class Item: HeapElement {
       default:
         guard let least = model.min(by: { ($0.time, $0.order) < ($1.time, $1.order) }) else { continue }
         #expect(heap.first?.element.number == least.item.number, "seed \(seed), step \(step)")
+        #expect(heap.firstTime == least.time, "seed \(seed), step \(step)")
+        guard step.isMultiple(of: 2) else { continue }
+        let taken = heap.takeFirst().takeRetainedValue()
+        #expect(taken === least.item && taken.heapIndex < 0, "seed \(seed), step \(step)")
+        model.removeAll { $0.item === taken }
       }
       #expect(heap.count == model.count, "seed \(seed), step \(step)")
     }

@@ -81,6 +81,12 @@ final class DispatcherCore: @unchecked Sendable {
     return WorkerRef(of: self)
   }
 
+  /// The same, for who need not know the worker.
+  @inline(__always)
+  func refuseInChild(_ used: @autoclosure () -> String?) {
+    if forkGuard.isForked { trapForked(used()) }
+  }
+
   var isForked: Bool { forkGuard.isForked }
 
   @inline(never)

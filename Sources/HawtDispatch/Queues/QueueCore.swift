@@ -59,6 +59,14 @@ class QueueCore: @unchecked Sendable {
     return Unmanaged<QueueExtras>.fromOpaque(pointer)._withUnsafeGuaranteedRef(body)
   }
 
+  final var servesTimers: Bool { owner.use { $0.servesTimers } }
+
+  /// Its timers on a clock, made at the first use. Any thread.
+  @inline(__always)
+  final func timers(_ clock: TimerClock) -> TimerGroup {
+    withExistingExtras { $0.existingTimers(clock) }.flatMap { $0 } ?? extras.timers(clock)
+  }
+
   /// The extras, made if there are none. Any thread.
   final var extras: QueueExtras {
     if let existing = existingExtras { return existing }
@@ -146,6 +154,14 @@ final class QueueExtras: @unchecked Sendable {
     switch clock {
     case .continuous: existing(continuousTimers) ?? make(.continuous, continuousTimers)
     case .suspending: existing(suspendingTimers) ?? make(.suspending, suspendingTimers)
+    }
+  }
+
+  @inline(__always)
+  func existingTimers(_ clock: TimerClock) -> TimerGroup? {
+    switch clock {
+    case .continuous: existing(continuousTimers)
+    case .suspending: existing(suspendingTimers)
     }
   }
 

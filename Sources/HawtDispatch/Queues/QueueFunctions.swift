@@ -6,13 +6,11 @@ enum QueueFunctions {
     _ core: QueueCore, _ delay: Duration, _ clock: TimerClock, _ leeway: Duration,
     _ task: @escaping @Sendable () throws -> Void
   ) -> TimerHandle {
-    let dispatcher = core.dispatcher
-    _ = dispatcher.enter(core.title)
-    guard dispatcher.servesTimers else { return TimerHandle(refused: .shutDown) }
-    let group = core.extras.timers(clock)
-    let timer = OneShotTimer(group: group, queue: core, Job(run: task))
-    let armed = group.arm(timer, at: clock.deadline(after: delay), leeway: leeway.clampedNanoseconds)
-    return armed ? TimerHandle(timer, of: dispatcher) : TimerHandle(refused: .shutDown)
+    _ = core.enter()
+    guard core.servesTimers else { return TimerHandle(refused: .shutDown) }
+    let timer = OneShotTimer(group: core.timers(clock), Job(run: task))
+    let isArmed = timer.arm(at: clock.deadline(after: delay), leeway: leeway.clampedNanoseconds)
+    return isArmed ? TimerHandle(timer, of: core.dispatcher) : TimerHandle(refused: .shutDown)
   }
 
   static func sync<Value: Sendable>(_ core: QueueCore, _ body: @Sendable () throws -> Value) throws -> Value {

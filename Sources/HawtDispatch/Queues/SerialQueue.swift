@@ -66,7 +66,7 @@ public final class SerialQueue: Queue {
   public func asyncAfter(
     _ delay: Duration, clock: TimerClock, leeway: Duration,
     _ task: @escaping @Sendable () throws -> Void
-  ) -> TimerHandle { QueueFunctions.arm(core, delay, clock, leeway, task) }
+  ) -> TimerHandle { handle.use { QueueFunctions.arm($0, delay, clock, leeway, task) } }
 
   /// Runs `body` on the queue and waits for it. For foreign threads; traps on a worker (rule Q12).
   public func sync<Value: Sendable>(_ body: @Sendable () throws -> Value) throws -> Value {

@@ -83,6 +83,12 @@ struct Entry {
       tag: Kind.object, first: UInt(bitPattern: Unmanaged.passRetained(object).toOpaque()), second: ticket)
   }
 
+  /// Takes over a reference to the object.
+  @inline(__always)
+  init(owning object: Unmanaged<some Runnable>) {
+    self.init(tag: Kind.object, first: UInt(bitPattern: object.toOpaque()), second: 0)
+  }
+
   var kind: UInt { tag & Kind.mask }
   var epoch: UInt32 { UInt32(truncatingIfNeeded: tag >> 32) }
 

@@ -1,7 +1,7 @@
 /// An element of an `IndexedHeap`: it knows where it stands, so that it can be taken out of the middle.
 protocol HeapElement: AnyObject {
   /// Its place in the heap, or -1. The heap's alone.
-  var heapIndex: Int { get set }
+  var heapIndex: Int32 { get set }
 }
 
 /// A four-ary minimum heap of keyed elements with true removal.
@@ -14,10 +14,10 @@ struct IndexedHeap<Element: HeapElement> {
     var time: Nanoseconds
     /// Decides among equal times: the number of the arming (rule T1).
     var order: UInt64
+    /// As one number: no branch that the processor would have to guess.
+    private var rank: UInt128 { UInt128(time) << 64 | UInt128(order) }
     @inline(__always)
-    static func < (left: Key, right: Key) -> Bool {
-      left.time != right.time ? left.time < right.time : left.order < right.order
-    }
+    static func < (left: Key, right: Key) -> Bool { left.rank < right.rank }
   }
 
   private struct Node {
@@ -35,6 +35,10 @@ struct IndexedHeap<Element: HeapElement> {
     nodes.first.map { ($0.key, $0.element.takeUnretainedValue()) }
   }
 
+  /// The time of the least key.
+  @inline(__always)
+  var firstTime: Nanoseconds? { nodes.isEmpty ? nil : nodes[0].key.time }
+
   /// Adds an element, and keeps it alive. It is in no heap.
   mutating func insert(_ element: Element, _ key: Key) {
     nodes.append(Node(key: key, element: .passRetained(element)))
@@ -42,24 +46,31 @@ struct IndexedHeap<Element: HeapElement> {
   }
 
   /// Takes an element out.
-  mutating func remove(_ element: Element) {
-    let index = element.heapIndex
-    element.heapIndex = -1
+  mutating func remove(_ element: Element) { takeOut(Int(element.heapIndex)).release() }
+
+  /// Takes the element with the least key out, and hands over the reference to it; there must be one.
+  mutating func takeFirst() -> Unmanaged<Element> { takeOut(0) }
+
+  private mutating func takeOut(_ index: Int) -> Unmanaged<Element> {
+    let element = nodes[index].element
+    element._withUnsafeGuaranteedRef { $0.heapIndex = -1 }
     let last = nodes.removeLast()
     if index < nodes.count {
-      nodes[index] = last
-      last.element._withUnsafeGuaranteedRef { $0.heapIndex = index }
-      if index > 0, last.key < nodes[(index - 1) / 4].key { siftUp(index) } else { siftDown(index) }
+      // The last one mostly belongs far down: so the gap goes to the bottom, which needs no comparison with it, and it rises
+      // from there.
+      let gap = sinkGap(index)
+      nodes[gap] = last
+      siftUp(gap)
     }
     if nodes.capacity > 1024, nodes.count < nodes.capacity / 4 { nodes = Array(nodes) }
     // A heap that is empty may stay so for long; one that is used now and then keeps a few.
     if nodes.isEmpty, nodes.capacity > 64 { nodes = [] }
-    Unmanaged.passUnretained(element).release()
+    return element
   }
 
   /// Gives an element another key.
   mutating func update(_ element: Element, _ key: Key) {
-    let index = element.heapIndex
+    let index = Int(element.heapIndex)
     let rises = key < nodes[index].key
     nodes[index].key = key
     if rises { siftUp(index) } else { siftDown(index) }
@@ -73,11 +84,11 @@ struct IndexedHeap<Element: HeapElement> {
         let parent = (index - 1) / 4
         guard node.key < nodes[parent].key else { break }
         nodes[index] = nodes[parent]
-        nodes[index].element._withUnsafeGuaranteedRef { $0.heapIndex = index }
+        IndexedHeap.tell(nodes[index], index)
         index = parent
       }
       nodes[index] = node
-      node.element._withUnsafeGuaranteedRef { $0.heapIndex = index }
+      IndexedHeap.tell(node, index)
     }
   }
 
@@ -86,19 +97,47 @@ struct IndexedHeap<Element: HeapElement> {
       var index = start
       let node = nodes[index]
       while true {
-        let firstChild = index * 4 + 1
-        guard firstChild < nodes.count else { break }
-        var least = firstChild
-        for child in (firstChild + 1)..<max(firstChild + 1, min(firstChild + 4, nodes.count))
-        where nodes[child].key < nodes[least].key { least = child }
+        guard let least = IndexedHeap.leastChild(of: index, in: nodes) else { break }
         guard nodes[least].key < node.key else { break }
         nodes[index] = nodes[least]
-        nodes[index].element._withUnsafeGuaranteedRef { $0.heapIndex = index }
+        IndexedHeap.tell(nodes[index], index)
         index = least
       }
       nodes[index] = node
-      node.element._withUnsafeGuaranteedRef { $0.heapIndex = index }
+      IndexedHeap.tell(node, index)
     }
+  }
+
+  /// Moves a gap down to a place that has no children.
+  private mutating func sinkGap(_ start: Int) -> Int {
+    nodes.withUnsafeMutableBufferPointer { nodes in
+      var index = start
+      while let least = IndexedHeap.leastChild(of: index, in: nodes) {
+        nodes[index] = nodes[least]
+        IndexedHeap.tell(nodes[index], index)
+        index = least
+      }
+      return index
+    }
+  }
+
+  @inline(__always)
+  private static func tell(_ node: Node, _ index: Int) {
+    node.element._withUnsafeGuaranteedRef { $0.heapIndex = Int32(truncatingIfNeeded: index) }
+  }
+
+  @inline(__always)
+  private static func leastChild(of index: Int, in nodes: UnsafeMutableBufferPointer<Node>) -> Int? {
+    let first = index &* 4 &+ 1
+    guard first &+ 3 < nodes.count else {
+      guard first < nodes.count else { return nil }
+      var least = first
+      for child in (first + 1)..<nodes.count where nodes[child].key < nodes[least].key { least = child }
+      return least
+    }
+    let left = nodes[first &+ 1].key < nodes[first].key ? first &+ 1 : first
+    let right = nodes[first &+ 3].key < nodes[first &+ 2].key ? first &+ 3 : first &+ 2
+    return nodes[right].key < nodes[left].key ? right : left
   }
 
   /// Takes everything out.

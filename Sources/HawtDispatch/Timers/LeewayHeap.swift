@@ -6,7 +6,7 @@ protocol LeewayElement: HeapElement {
 
 /// Where an element that has leeway stands by its latest time.
 final class LeewayMark: HeapElement {
-  var heapIndex = -1
+  var heapIndex: Int32 = -1
 }
 
 /// Elements by the time at which they are due, which also tells by when the first of them must be served, if some may be
@@ -31,9 +31,23 @@ struct LeewayHeap<Element: LeewayElement> {
 
   /// When the first is due, and by when the first must be served.
   var earliest: TimerPoint? {
-    guard let due = first?.key.time else { return nil }
-    let strict = exact.first?.key.time ?? .max
-    return TimerPoint(due: due, latest: min(strict, marks.first?.key.time ?? .max))
+    guard let strict = exact.firstTime ?? lax.firstTime else { return nil }
+    let due = min(strict, lax.firstTime ?? .max)
+    return TimerPoint(due: due, latest: min(exact.firstTime ?? .max, marks.firstTime ?? .max))
+  }
+
+  /// Takes out the element that is due first, if it is by `now`, and hands over the reference to it.
+  mutating func takeFirst(until now: Nanoseconds) -> Unmanaged<Element>? {
+    guard lax.isEmpty else { return takeFirstOfBoth(until: now) }
+    guard let time = exact.firstTime, time <= now else { return nil }
+    return exact.takeFirst()
+  }
+
+  @inline(never)
+  private mutating func takeFirstOfBoth(until now: Nanoseconds) -> Unmanaged<Element>? {
+    guard let (key, element) = first, key.time <= now else { return nil }
+    remove(element)
+    return .passRetained(element)
   }
 
   /// Adds an element that is due at the key's time and must be served at `latest`, not before it.

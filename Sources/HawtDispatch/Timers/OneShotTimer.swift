@@ -11,31 +11,29 @@ final class OneShotTimer: ArmedTimer, @unchecked Sendable {
   private static let started: UInt8 = 2
   private static let cancelled: UInt8 = 3
 
-  private let group: TimerGroup
-  /// Touched only while the timer is armed, and kept alive by that.
-  private unowned(unsafe) let queue: QueueCore
-  private var job: Job?
   private let state = Atomic<UInt8>(OneShotTimer.armed)
+  private let group: TimerGroup
+  private var job: Job?
 
-  /// - Precondition: `group` is one of `queue`'s; an armed timer keeps the queue alive.
-  init(group: TimerGroup, queue: QueueCore, _ job: Job) {
+  init(group: consuming TimerGroup, _ job: consuming Job) {
     self.group = group
-    self.queue = queue
     self.job = job
   }
 
-  override func fall(due now: Nanoseconds, _ worker: WorkerRef?) -> Nanoseconds? {
+  /// - Returns: false if the dispatcher takes no timers.
+  func arm(at deadline: Nanoseconds, leeway: Nanoseconds) -> Bool { group.arm(self, at: deadline, leeway: leeway) }
+
+  override func fall(due now: Nanoseconds, _ worker: WorkerRef?) -> Fallen {
     let (due, _) = state.compareExchange(
       expected: OneShotTimer.armed, desired: OneShotTimer.queued, ordering: .acquiringAndReleasing)
-    if due { queue.enqueue(Entry(self), worker: worker) }
-    return nil
+    return due ? .due : .over
   }
 
   override func execute(on worker: Worker, ticket: UInt) {
     let (starts, _) = state.compareExchange(
       expected: OneShotTimer.queued, desired: OneShotTimer.started, ordering: .acquiringAndReleasing)
-    guard starts, let job else { return }
-    self.job = nil
+    // Moved out, which counts no reference.
+    guard starts, let job = job.take() else { return }
     do { try job.run() } catch { worker.dispatcher.report(error, .timer, on: worker.currentQueue) }
   }
 

@@ -10,7 +10,7 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
   // `leewayMark` and `worker`.
 
   /// Owns the group, and is kept alive by armed timers; not to be touched when there are none.
-  unowned(unsafe) private let queue: QueueCore
+  private let queue: Unmanaged<QueueCore>
   /// Kept alive by the queue, and by what calls: a worker of it, or a user of the queue or of a handle.
   unowned(unsafe) private let owner: DispatcherCore
   let clock: TimerClock
@@ -28,13 +28,13 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
   /// The time by which the worker will look at the group, or the end of time.
   private let published = Atomic<Nanoseconds>(.max)
 
-  var heapIndex = -1
+  var heapIndex: Int32 = -1
   var leewayMark: LeewayMark?
   /// The worker in whose heap the group stands, or -1. Written by who reconciles.
   private let worker = Atomic<Int>(-1)
 
   init(queue: QueueCore, clock: TimerClock) {
-    self.queue = queue
+    self.queue = .passUnretained(queue)
     owner = queue.dispatcher
     self.clock = clock
     armed.initialize(to: Armed())
@@ -57,7 +57,7 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
   /// - Returns: false if the dispatcher takes no timers (rule L3).
   @discardableResult
   func arm(_ timer: ArmedTimer, at deadline: Nanoseconds, leeway: Nanoseconds) -> Bool {
-    if home.relaxed < 0 { dispatcher.topology.giveHome(to: self, of: queue) }
+    if home.relaxed < 0 { dispatcher.topology.giveHome(to: self, of: queue.takeUnretainedValue()) }
     let mustTell = lock.withLock { () -> Bool? in
       // Under the lock that `dropAll` takes after the phase has changed: a timer is refused or dropped, never lost.
       guard dispatcher.servesTimers else { return nil }
@@ -71,7 +71,7 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
       }
       if !armed.pointee.holdsQueue {
         armed.pointee.holdsQueue = true
-        _ = Unmanaged.passUnretained(queue).retain()
+        _ = queue.retain()
       }
       // A later deadline tells nobody: the worker finds out when it looks (rule T4).
       guard latest < published.load(ordering: .relaxed) else { return false }
@@ -93,7 +93,7 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
       if timer.heapIndex >= 0 { armed.pointee.timers.remove(timer) }
       return releaseQueueIfEmpty()
     }
-    if lastOfQueue { Unmanaged.passUnretained(queue).release() }
+    if lastOfQueue { queue.release() }
   }
 
   /// The lock is held. True: the caller releases the queue, without the lock.
@@ -107,13 +107,14 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
   /// - Returns: when the next are due.
   func fire(until now: Nanoseconds, _ worker: WorkerRef?) -> TimerPoint? {
     let (next, lastOfQueue) = lock.withLock { () -> (TimerPoint?, Bool) in
-      while let (key, timer) = armed.pointee.timers.first, key.time <= now {
-        armed.pointee.timers.remove(timer)
+      while let timer = armed.pointee.timers.takeFirst(until: now) {
         // Under the lock: nobody arms or cancels between two of them, so they arrive in order.
-        if let again = timer.fall(due: now, worker) {
-          armed.pointee.armings += 1
-          let latest = TimerGroup.sum(again, timer.leeway)
-          armed.pointee.timers.insert(timer, .init(time: again, order: armed.pointee.armings), latest: latest)
+        switch timer._withUnsafeGuaranteedRef({ $0.fall(due: now, worker) }) {
+        case .due:
+          // Alive until it is given back below: it is held as long as timers are armed. The reference moves to the entry.
+          queue._withUnsafeGuaranteedRef { $0.enqueue(Entry(owning: timer), worker: worker) }
+        case .again(let time): armAgain(timer.takeRetainedValue(), at: time)
+        case .over: timer.release()
         }
       }
       let next = armed.pointee.timers.earliest
@@ -121,8 +122,15 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
       return (next, releaseQueueIfEmpty())
     }
     // The caller keeps the group alive, which the queue may have owned alone.
-    if lastOfQueue { Unmanaged.passUnretained(queue).release() }
+    if lastOfQueue { queue.release() }
     return next
+  }
+
+  /// The lock is held.
+  private func armAgain(_ timer: ArmedTimer, at time: Nanoseconds) {
+    armed.pointee.armings += 1
+    let latest = TimerGroup.sum(time, timer.leeway)
+    armed.pointee.timers.insert(timer, .init(time: time, order: armed.pointee.armings), latest: latest)
   }
 
   override func pass(on worker: Worker) -> Int? {
@@ -170,15 +178,26 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
     }
     // Without the lock: what a timer captured may arm another when it goes.
     let count = dropped.reduce(0) { $0 + ($1.drop() ? 1 : 0) }
-    if lastOfQueue { Unmanaged.passUnretained(queue).release() }
+    if lastOfQueue { queue.release() }
     return count
   }
 }
 
 /// A timer that stands in a group. All of it belongs to the group's lock.
 class ArmedTimer: Runnable, LeewayElement {
-  final var heapIndex = -1
+  /// What is to be done with a timer whose deadline has come, and which is out of its group.
+  enum Fallen {
+    /// Its queue is to run it.
+    case due
+    /// It is due again by itself.
+    case again(Nanoseconds)
+    case over
+  }
+
+  // There may be a million of them: the small fields stand together.
+
   final var leewayMark: LeewayMark?
+  final var heapIndex: Int32 = -1
 
   /// Of its next beat; kept by those that are armed again by themselves.
   var leeway: Nanoseconds {
@@ -186,9 +205,8 @@ class ArmedTimer: Runnable, LeewayElement {
     set {}
   }
 
-  /// The deadline has come: hands itself to its queue. The group's lock is held.
-  /// - Returns: the deadline at which it is due again.
-  func fall(due now: Nanoseconds, _ worker: WorkerRef?) -> Nanoseconds? { fatalError("ArmedTimer.fall is abstract") }
+  /// The deadline has come. The group's lock is held.
+  func fall(due now: Nanoseconds, _ worker: WorkerRef?) -> Fallen { fatalError("ArmedTimer.fall is abstract") }
 
   /// A shutdown drops it.
   /// - Returns: whether that is to be reported.

@@ -33,8 +33,8 @@ public struct TimerHandle: Sendable {
   /// the task itself included; O(log n); the task's captures are released before it returns true.
   @discardableResult
   public func cancel() -> Bool {
-    guard let timer, let dispatcher else { return true }
-    _ = dispatcher.enter("a timer's handle")
-    return timer.cancel()
+    // By optional chaining, which lends both: bound to names, each would be counted up and down.
+    dispatcher?.refuseInChild("a timer's handle")
+    return timer?.cancel() ?? true
   }
 }

@@ -64,7 +64,7 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
     // Kept until its timer is armed, and keeps it: a retarget may let go of it at any moment.
     let queue = target.current
     defer { withExtendedLifetime(queue) {} }
-    let group = queue.extras.timers(clock)
+    let group = queue.timers(clock)
     let (old, new) = lock.withLock { () -> (Placement?, Arming?) in
       let old = current
       guard wants, let deadline = firstDeadline else {
@@ -151,8 +151,8 @@ final class BeatTimer: ArmedTimer {
 
   init(source: TimerSourceCore) { self.source = source }
 
-  override func fall(due now: Nanoseconds, _ worker: WorkerRef?) -> Nanoseconds? {
-    source?.beat(self, due: now, worker)
+  override func fall(due now: Nanoseconds, _ worker: WorkerRef?) -> Fallen {
+    source?.beat(self, due: now, worker).map(Fallen.again) ?? .over
   }
 
   override func drop() -> Bool { true }
