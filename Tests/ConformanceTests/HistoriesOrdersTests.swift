@@ -50,7 +50,7 @@ import Testing
       to: [.serial(0), .serial(1), .serial(0), .serial(1), .serial(0), .serial(1)]
     ) {
       $0.did(90, .retarget(1, .serial(0)))
-      $0.ran(.completion(90), on: .serial(0))
+      $0.completed(90, on: .serial(0))
     },
     Case("a concurrent queue: all", 720, to: [.global, .global, .global, .global, .global, .global]),
     Case("two calls that overlap: either first", 2) {

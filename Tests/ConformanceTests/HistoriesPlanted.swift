@@ -2,7 +2,8 @@
 
 /// One planted fault for each thing that the model is there to see.
 extension Planted {
-  static let all = tasks + places + holds + timers + sources + readiness + merging + ends
+  static let all =
+    tasks + places + retargets + holds + timers + sources + readiness + merging + ends + accounts + outcomes
 
   static let tasks = [
     Planted("a task is lost", "Q5") {
@@ -69,8 +70,8 @@ extension Planted {
     Planted("two queues nested in one run at once", "Q2") {
       $0.did(1, .retarget(0, .thread(1)))
       $0.did(2, .retarget(1, .serial(0)))
-      $0.ran(.completion(1), on: .thread(1), 1)
-      $0.ran(.completion(2), on: .serial(0), 1)
+      $0.completed(1, on: .thread(1), 1)
+      $0.completed(2, on: .serial(0), 1)
       $0.submitted(3, to: .serial(0))
       $0.submitted(4, to: .serial(1))
       $0.ran(.task(3), on: .serial(0), 1)
@@ -117,13 +118,13 @@ extension Planted {
   static let places = [
     Planted("a pinned queue runs on another thread", "M2") {
       $0.did(1, .retarget(0, .thread(2)))
-      $0.ran(.completion(1), on: .thread(2), 2)
+      $0.completed(1, on: .thread(2), 2)
       $0.submitted(2)
       $0.ran(.task(2), on: .serial(0), 2)
       $0.rest()
     } wrong: {
       $0.did(1, .retarget(0, .thread(2)))
-      $0.ran(.completion(1), on: .thread(2), 2)
+      $0.completed(1, on: .thread(2), 2)
       $0.submitted(2)
       $0.ran(.task(2), on: .serial(0), 1)
     },
@@ -150,7 +151,7 @@ extension Planted {
     },
     Planted("a retarget never completes", "M3") {
       $0.did(1, .retarget(0, .thread(1)))
-      $0.ran(.completion(1), on: .thread(1), 1) { $0.note(.completed(1, isSuperseded: false)) }
+      $0.completed(1, on: .thread(1), 1)
       $0.rest()
     } wrong: {
       $0.did(1, .retarget(0, .thread(1)))
@@ -159,10 +160,10 @@ extension Planted {
     Planted("a retarget is called superseded, and nothing overtook it", "M3") {
       $0.did(1, .retarget(0, .thread(1)))
       $0.did(2, .retarget(0, .thread(2)))
-      $0.ran(.completion(1), on: .thread(1), 1) { $0.note(.completed(1, isSuperseded: true)) }
+      $0.completed(1, on: .thread(1), 1, isSuperseded: true)
     } wrong: {
       $0.did(1, .retarget(0, .thread(1)))
-      $0.ran(.completion(1), on: .thread(1), 1) { $0.note(.completed(1, isSuperseded: true)) }
+      $0.completed(1, on: .thread(1), 1, isSuperseded: true)
     },
     Planted("of two retargets at once a third place wins", "M3") {
       $0.called(1, .retarget(0, .thread(1)))
@@ -217,12 +218,12 @@ extension Planted {
     },
     Planted("a suspension does not hold a child", "L1") {
       $0.did(1, .retarget(1, .serial(0)))
-      $0.ran(.completion(1))
+      $0.completed(1, on: .serial(0))
       $0.did(2, .suspend(.queue(0)))
       $0.submitted(3, to: .serial(1))
     } wrong: {
       $0.did(1, .retarget(1, .serial(0)))
-      $0.ran(.completion(1))
+      $0.completed(1, on: .serial(0))
       $0.did(2, .suspend(.queue(0)))
       $0.submitted(3, to: .serial(1))
       $0.ran(.task(3), on: .serial(1))

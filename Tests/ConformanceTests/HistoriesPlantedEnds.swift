@@ -4,21 +4,21 @@
 extension Planted {
   static let ends = [
     Planted("a task is accepted from outside after a shutdown", "L3") {
-      $0.did(1, .shutDown)
+      $0.did(1, .shutDown(isPatient: false))
       $0.did(2, .submit(.serial(0)), .refusedShutDown)
     } wrong: {
-      $0.did(1, .shutDown)
+      $0.did(1, .shutDown(isPatient: false))
       $0.submitted(2)
     },
     Planted("running work may not submit", "L3") {
       $0.submitted(1)
       $0.started(.task(1))
-      $0.did(2, .shutDown)
+      $0.did(2, .shutDown(isPatient: false))
       $0.did(3, .submit(.serial(1)), by: .task(1), .accepted)
     } wrong: {
       $0.submitted(1)
       $0.started(.task(1))
-      $0.did(2, .shutDown)
+      $0.did(2, .shutDown(isPatient: false))
       $0.did(3, .submit(.serial(1)), by: .task(1), .refusedShutDown)
     },
     Planted("a running dispatcher refuses", "L3") {
@@ -29,35 +29,35 @@ extension Planted {
     Planted("a shutdown loses a task without a word", "L3") {
       $0.did(1, .suspend(.queue(0)))
       $0.submitted(2, 3)
-      $0.did(4, .shutDown)
+      $0.did(4, .shutDown(isPatient: false))
       $0.note(.reported(discarded: 2, dropped: 0, stuck: 0))
     } wrong: {
       $0.did(1, .suspend(.queue(0)))
       $0.submitted(2, 3)
-      $0.did(4, .shutDown)
+      $0.did(4, .shutDown(isPatient: false))
       $0.note(.reported(discarded: 1, dropped: 0, stuck: 0))
     },
     Planted("a shutdown drops a timer without a word", "L3") {
       $0.did(1, .arm(.serial(0), .never), .accepted)
-      $0.did(2, .shutDown)
+      $0.did(2, .shutDown(isPatient: false))
       $0.note(.reported(discarded: 0, dropped: 1, stuck: 0))
     } wrong: {
       $0.did(1, .arm(.serial(0), .never), .accepted)
-      $0.did(2, .shutDown)
+      $0.did(2, .shutDown(isPatient: false))
       $0.note(.reported(discarded: 0, dropped: 0, stuck: 0))
     },
     Planted("a shutdown never reports", "L3") {
-      $0.did(1, .shutDown)
+      $0.did(1, .shutDown(isPatient: false))
       $0.note(.reported(discarded: 0, dropped: 0, stuck: 0))
       $0.rest()
     } wrong: {
-      $0.did(1, .shutDown)
+      $0.did(1, .shutDown(isPatient: false))
       $0.rest()
     },
     Planted("a discarded task runs after a restart", "L3") {
       $0.did(1, .suspend(.queue(0)))
       $0.submitted(2)
-      $0.did(3, .shutDown)
+      $0.did(3, .shutDown(isPatient: false))
       $0.note(.reported(discarded: 1, dropped: 0, stuck: 0))
       $0.did(4, .restart)
       $0.did(5, .resume(.queue(0)))
@@ -65,7 +65,7 @@ extension Planted {
     } wrong: {
       $0.did(1, .suspend(.queue(0)))
       $0.submitted(2)
-      $0.did(3, .shutDown)
+      $0.did(3, .shutDown(isPatient: false))
       $0.note(.reported(discarded: 1, dropped: 0, stuck: 0))
       $0.did(4, .restart)
       $0.did(5, .resume(.queue(0)))
@@ -75,7 +75,7 @@ extension Planted {
       $0.reading()
       $0.did(1, .suspend(.queue(0)))
       $0.did(2, .cancel(11))
-      $0.did(3, .shutDown)
+      $0.did(3, .shutDown(isPatient: false))
       $0.note(.reported(discarded: 0, dropped: 0, stuck: 0))
       $0.did(4, .restart)
       $0.did(5, .resume(.queue(0)))
@@ -85,7 +85,7 @@ extension Planted {
       $0.reading()
       $0.did(1, .suspend(.queue(0)))
       $0.did(2, .cancel(11))
-      $0.did(3, .shutDown)
+      $0.did(3, .shutDown(isPatient: false))
       $0.note(.reported(discarded: 0, dropped: 0, stuck: 0))
       $0.did(4, .restart)
       $0.did(5, .resume(.queue(0)))
@@ -93,7 +93,7 @@ extension Planted {
     },
     Planted("a restart forgets a source", "S1") {
       $0.reading()
-      $0.did(1, .shutDown)
+      $0.did(1, .shutDown(isPatient: false))
       $0.note(.reported(discarded: 0, dropped: 0, stuck: 0))
       $0.did(2, .write(connection: 10, 8), .wrote(8))
       $0.rest()
@@ -102,17 +102,17 @@ extension Planted {
       $0.rest()
     } wrong: {
       $0.reading()
-      $0.did(1, .shutDown)
+      $0.did(1, .shutDown(isPatient: false))
       $0.note(.reported(discarded: 0, dropped: 0, stuck: 0))
       $0.did(2, .write(connection: 10, 8), .wrote(8))
       $0.did(3, .restart)
       $0.rest()
     },
     Planted("a stopped dispatcher takes a retarget", "M8") {
-      $0.did(1, .shutDown)
+      $0.did(1, .shutDown(isPatient: false))
       $0.did(2, .retarget(0, .thread(1)), .threw("stopped"))
     } wrong: {
-      $0.did(1, .shutDown)
+      $0.did(1, .shutDown(isPatient: false))
       $0.did(2, .retarget(0, .thread(1)))
     },
   ]

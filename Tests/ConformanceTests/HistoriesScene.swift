@@ -36,6 +36,19 @@ struct Scene: Sendable {
   mutating func note(_ event: HistoryEvent) { events.append(event) }
   mutating func rest() { note(.rest) }
 
+  /// Two calls from two threads, each of which begins before the other has returned.
+  mutating func race(_ one: Int, _ first: HistoryOperation, _ other: Int, _ second: HistoryOperation) {
+    called(one, first)
+    called(other, second, by: .outside(1))
+    returned(one)
+    returned(other)
+  }
+
+  /// A retarget's completion.
+  mutating func completed(_ number: Int, on queue: QueueName, _ worker: Int = 0, isSuperseded: Bool = false) {
+    ran(.completion(number), on: queue, worker) { $0.note(.completed(number, isSuperseded: isSuperseded)) }
+  }
+
   // MARK: What many scenes begin with
 
   mutating func submitted(_ numbers: Int..., to queue: QueueName = .serial(0)) {

@@ -96,7 +96,8 @@ enum HistoryEvent: Hashable, Sendable {
   case completed(Int, isSuperseded: Bool)
   /// The error handler was told of a task that threw.
   case failed(queue: QueueName)
-  case reported(discarded: Int, dropped: Int, stuck: Int)
+  /// A shutdown's report, and whether it came before the deadline.
+  case reported(discarded: Int, dropped: Int, stuck: Int, isInTime: Bool = false)
   case breach(HistoryBreach)
   /// What a serial queue says its target is, while nothing goes on.
   case target(Int, QueueName)
@@ -126,8 +127,10 @@ extension HistoryEvent {
     case .completed(let step, let isSuperseded):
       JSONLine.make(("event", "completed"), ("step", step), ("outcome", isSuperseded ? "superseded" : "effective"))
     case .failed(let queue): JSONLine.make(("event", "failed"), ("queue", "\(queue)"))
-    case .reported(let discarded, let dropped, let stuck):
-      JSONLine.make(("event", "reported"), ("discarded", discarded), ("dropped", dropped), ("stuck", stuck))
+    case .reported(let discarded, let dropped, let stuck, let isInTime):
+      JSONLine.make(
+        ("event", "reported"), ("discarded", discarded), ("dropped", dropped), ("stuck", stuck),
+        ("deadline", isInTime ? "not reached" : "passed"))
     case .breach(let breach): JSONLine.make(("event", "breach"), ("what", "\(breach)"))
     case .target(let queue, let target):
       JSONLine.make(("event", "target"), ("queue", "q\(queue)"), ("target", "\(target)"))

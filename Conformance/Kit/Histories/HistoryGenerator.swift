@@ -36,7 +36,7 @@ struct HistoryGenerator {
     let length = 12 + random.below(14)
     let stopsAt = stops ? 4 + random.below(length - 4) : -1
     for index in 0..<length {
-      if index == stopsAt { add(.outside(0), .shutDown) }
+      if index == stopsAt { add(.outside(0), .shutDown(isPatient: !random.oneIn(3))) }
       if stops && index > stopsAt && random.oneIn(3) { add(.outside(0), .restart) }
       choose(.outside(0))
     }
@@ -50,7 +50,7 @@ struct HistoryGenerator {
       let stop = round == stopsAt ? random.below(length) : -1
       for index in 0..<length {
         let lane = HistoryActor.outside(random.below(2))
-        if index == stop { add(lane, .shutDown) }
+        if index == stop { add(lane, .shutDown(isPatient: !random.oneIn(3))) }
         choose(lane)
       }
       add(.outside(0), .meet)

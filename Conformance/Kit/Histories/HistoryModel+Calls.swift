@@ -46,7 +46,7 @@ extension HistoryModel {
       if suspends { for name in own { sources[name]?.holds.callSuspend(number) } }
     case .merge(let source): sources[source]?.elements.append(Element(number: number, calledAt: position))
     case .fail: if case .task(let task) = actor { tasks[task]?.willThrow = true }
-    case .shutDown: enter(phases.union([.closing]))
+    case .shutDown(let isPatient): closing(patiently: isPatient)
     case .restart: enter(phases.union([.running]))
     case .take, .dawdle, .meet: break
     }
@@ -86,6 +86,7 @@ extension HistoryModel {
     guard let call = calls.removeValue(forKey: number) else {
       throw Rejection("step \(number) returned without having been called")
     }
+    try require(call.operation.canCome(to: outcome), "\(call.operation.rule): '\(call.operation)' came to: \(outcome)")
     switch call.operation {
     case .submit: try submitted(number, call, outcome)
     case .arm: try armed(number, call, outcome)
@@ -96,11 +97,11 @@ extension HistoryModel {
     case .activate(let source): try activated(source, call, outcome)
     case .move(let source, _): try moved(number, source, call, outcome)
     case .cancel(let source): cancelled([source])
-    case .write(let line, let count): wrote(line, count, outcome)
+    case .write(let line, let count): wrote(line, count)
     case .end(let line, _): lines[line]?.ended = .yes
     case .close(let line):
       cancelled(lines[line]?.sources ?? [])
-      closings[line]?.isOwed = true
+      closings[line]?.returnedAt = position
     case .replace(let line, _, let suspends):
       let own = lines[line]?.sources ?? []
       if !suspends { cancelled(own) }
@@ -119,6 +120,7 @@ extension HistoryModel {
     case .accepted:
       let isLegal = !call.by.isOutside || call.phases.contains(.running)
       try require(isLegal, "L3: k\(number) was accepted from outside after a shutdown")
+      try require(tasks[number]?.mustBeRefused == false, "L3: k\(number) was accepted, and a shutdown lost it")
       tasks[number]?.acceptedAt = position
     default:
       try require(call.by.isOutside, "L3: running work could not submit k\(number): \(outcome)")
@@ -156,21 +158,6 @@ extension HistoryModel {
     }
   }
 
-  private mutating func retargeted(_ number: Int, _ queue: Int, _ call: Call, _ outcome: HistoryOutcome) throws {
-    if outcome == .done {
-      try require(call.phases.contains(.running), "M8: q\(queue) was retargeted after a shutdown")
-      try require(!call.mustCycle, "Q8: q\(queue) was retargeted into its own tree")
-      completions[number]?.acceptedAt = position
-      queues[queue].target.finish(number, at: position)
-      return conclude(Change(number: number, what: .retarget(queue)))
-    }
-    let isExplained = outcome == .threw("cycle") ? call.mayCycle : isStopped(call, outcome)
-    try require(isExplained, "Q8: q\(queue) could not be retargeted: \(outcome)")
-    try require(completions[number]?.hasStarted == false, "M3: a refused retarget of q\(queue) completed")
-    completions[number]?.isRefused = true
-    queues[queue].target.refuse(number)
-  }
-
   private mutating func moved(_ number: Int, _ source: Int, _ call: Call, _ outcome: HistoryOutcome) throws {
     if outcome == .done {
       try require(call.phases.contains(.running), "M8: s\(source) was moved after a shutdown")
@@ -178,10 +165,10 @@ extension HistoryModel {
       return conclude(Change(number: number, what: .move(source)))
     }
     try require(isStopped(call, outcome), "M8: s\(source) could not be moved: \(outcome)")
-    sources[source]?.target.refuse(number)
+    sources[source]?.target.remove(number)
   }
 
-  private func isStopped(_ call: Call, _ outcome: HistoryOutcome) -> Bool {
+  func isStopped(_ call: Call, _ outcome: HistoryOutcome) -> Bool {
     outcome == .threw("stopped") && call.phases != [.running]
   }
 
@@ -221,6 +208,35 @@ extension HistoryModel {
 }
 
 extension HistoryOperation {
+  /// Whether an operation of this sort ever comes to that. Those that may come to different things are looked at one by
+  /// one.
+  fileprivate func canCome(to outcome: HistoryOutcome) -> Bool {
+    switch self {
+    case .submit, .arm, .retarget, .activate, .move, .merge, .restart: true
+    case .disarm: outcome == .disarmed(true) || outcome == .disarmed(false)
+    // Only what somebody is there to get is written, and it is little.
+    case .write(_, let count): outcome == .wrote(count)
+    case .suspend, .resume, .cancel, .shutDown, .connect, .makeReader, .makeWriter, .makeRefused, .makeMerger, .take,
+      .end, .close, .replace, .dawdle, .fail, .meet:
+      outcome == .done
+    }
+  }
+
+  /// The rule that says what it comes to.
+  fileprivate var rule: String {
+    switch self {
+    case .suspend, .resume: "L1"
+    case .disarm: "T3"
+    case .cancel, .close: "S7"
+    case .replace: "S8"
+    case .write, .end: "S5"
+    case .connect, .makeReader, .makeWriter, .makeRefused: "S6"
+    case .makeMerger: "C2"
+    case .shutDown: "L3"
+    default: "Q3"
+    }
+  }
+
   /// The source that it is about.
   fileprivate var source: Int? {
     switch self {

@@ -22,12 +22,7 @@ extension HistoryModel {
 
   // MARK: Connections
 
-  mutating func wrote(_ line: Int, _ asked: Int, _ outcome: HistoryOutcome) {
-    var taken = 0
-    if case .wrote(let count) = outcome { taken = count }
-    lines[line]?.mayBeSent -= asked - taken
-    lines[line]?.sent += taken
-  }
+  mutating func wrote(_ line: Int, _ count: Int) { lines[line]?.sent += count }
 
   mutating func received(_ name: Int, atMost limit: Int, _ result: ReadResult) throws {
     guard let run = running[.handler(name)], case .reader(let number)? = sources[name]?.kind, let line = lines[number]
@@ -41,7 +36,8 @@ extension HistoryModel {
     case .end:
       try require(line.ended != .no, "S5: s\(name) read the end of c\(number), which has none")
       try require(line.isReset || line.taken >= line.sent, "S5: s\(name) read the end of c\(number) before its bytes")
-    case .failed: try require(line.isReset, "S5: s\(name) met an error on c\(number), which nobody broke")
+    case .failed:
+      try require(line.isReset, "S5: s\(name) met an error on c\(number), which nobody broke")
     case .nothing: throw Rejection("M6: s\(name) was told of readiness that it had drained already")
     }
   }
@@ -98,6 +94,7 @@ extension HistoryModel {
     for index in source.elements.indices where numbers.contains(source.elements[index].number) {
       sources[name]?.elements[index].isDelivered = true
     }
+    running[isResidue ? .cancelHandler(name) : .handler(name)]?.hasTaken = true
     if isResidue { sources[name]?.residueWasTaken = true }
   }
 }

@@ -95,6 +95,7 @@ extension HistoryModel {
       throw Rejection("Q2: \(work) started while \(other.key) ran in \(shared)")
     }
     settle(startOf: work, on: certain)
+    shutdown?.busyWorkers.insert(worker)
     running[work] = Running(queue: queue, worker: worker, path: certain, available: available(to: work))
   }
 
@@ -126,7 +127,7 @@ extension HistoryModel {
     switch change.what {
     case .hold(.queue(let queue)): queues[queue].holds.settleSuspend(change.number)
     case .hold(.source(let source)): sources[source]?.holds.settleSuspend(change.number)
-    case .retarget(let queue): queues[queue].target.settle(change.number)
+    case .retarget(let queue): settleRetarget(change.number, of: queue)
     case .move(let source): sources[source]?.target.settle(change.number)
     case .cancel(let source): sources[source]?.cancelSettled = true
     }

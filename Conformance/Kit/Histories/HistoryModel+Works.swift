@@ -7,7 +7,7 @@ extension HistoryModel {
     case .handler(let source): try startHandler(source, on: queue)
     case .cancelHandler(let source): try startCancelHandler(source, on: queue)
     case .completion(let number): try startCompletion(number, on: queue)
-    case .closing(let line): try startClosing(line)
+    case .closing(let line): try startClosing(line, on: queue)
     }
     try place(work, on: queue, worker)
     switch work {
@@ -25,8 +25,13 @@ extension HistoryModel {
     guard let ended = running.removeValue(forKey: work) else { throw Rejection("Q2: \(work) ended without a start") }
     switch work {
     case .task(let number): if tasks[number]?.willThrow == true { failures.append(ended.queue) }
-    case .cancelHandler(let source): sources[source]?.cancelHandlerEnded = true
-    case .handler, .completion, .closing: break
+    case .cancelHandler(let source):
+      try require(ended.hasTaken || !isMerger(source), "C1: the cancel handler of s\(source) was given no residue")
+      sources[source]?.cancelHandlerEnded = true
+    case .handler(let source):
+      try require(ended.hasTaken || !isMerger(source), "C1: the handler of s\(source) was given nothing")
+    case .completion(let number): try endCompletion(number)
+    case .closing: break
     }
   }
 
@@ -69,6 +74,8 @@ extension HistoryModel {
 
   // MARK: Sources
 
+  private func isMerger(_ name: Int) -> Bool { if case .merger? = sources[name]?.kind { true } else { false } }
+
   func mayStart(handlerOf name: Int) -> Bool {
     guard let source = sources[name] else { return false }
     return running[.handler(name)] == nil && (source.isActive || source.activating > 0) && source.holds.least == 0
@@ -98,31 +105,14 @@ extension HistoryModel {
     try require(running[.handler(name)] == nil, "S7: the cancel handler of s\(name) ran beside its handler")
   }
 
-  private func startClosing(_ line: Int) throws {
+  private func startClosing(_ line: Int, on queue: QueueName) throws {
     guard let closing = closings[line] else { throw Rejection("S7: c\(line) was closed, and nobody asked for it") }
     try require(!closing.hasStarted, "S7: c\(line) was closed twice")
+    try require(queue == .global, "S7: c\(line) was closed on \(queue), not on the queue that was named")
     for name in closing.sources {
       guard let source = sources[name] else { continue }
       try require(source.cancelHandlerEnded, "S7: c\(line) was closed before the cancel handler of s\(name) ended")
     }
-  }
-
-  // MARK: Completions
-
-  private func startCompletion(_ number: Int, on queue: QueueName) throws {
-    guard let completion = completions[number] else { throw Rejection("M3: a completion of no retarget ran") }
-    try require(!completion.hasStarted, "M3: retarget \(number) completed twice")
-    try require(!completion.isRefused, "M3: retarget \(number) was refused, and completed")
-    try require(completion.target == queue, "M3: retarget \(number) completed on \(queue), not on \(completion.target)")
-  }
-
-  mutating func completed(_ number: Int, _ isSuperseded: Bool) throws {
-    guard isSuperseded, let completion = completions[number] else { return }
-    let isOvertaken = completions.contains { other, later in
-      other != number && later.queue == completion.queue && !later.isRefused
-        && (later.acceptedAt ?? .max) > completion.calledAt
-    }
-    try require(isOvertaken, "M3: retarget \(number) is called superseded, and nothing overtook it")
   }
 
   // MARK: All

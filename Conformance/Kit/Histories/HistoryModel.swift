@@ -19,9 +19,10 @@
 /// | a cancel handler | its source was cancelled, its handler does not run, and it is the first |
 /// | anything starts  | a path leads from its queue to a root that this worker serves, with nothing held on the way; this worker runs nothing else, and nobody runs a queue of that path |
 /// | a call returns   | the outcome is one that some moment between call and return explains |
+/// | a completion     | its retarget took effect, or one that did so later overtook it; the last of all is never superseded |
 /// | bytes are read   | they were sent, none is missing between, and no fewer came than were certainly there |
 /// | elements come    | each was merged and not delivered before, in order, and those that waited at the last rest come together |
-/// | a report comes   | discarded and dropped make up for every task that was accepted and never ran |
+/// | a report comes   | discarded and dropped make up for every task that was accepted and never ran; with time enough, timers alone |
 /// | rest             | nothing that could start waits: all that is owed was done |
 ///
 /// Several things may go on at once, so it keeps *possible* values. Three sentences are all there is to it:
@@ -54,6 +55,8 @@ struct HistoryModel: Sendable {
   var lingering: [Change] = []
   /// Queues on which a task threw of which the error handler was not told yet.
   var failures: [QueueName] = []
+  /// The shutdown that is under way.
+  var shutdown: Shutdown?
 
   init() { queues = Array(repeating: Queue(), count: History.serialQueues) }
 
@@ -69,7 +72,8 @@ struct HistoryModel: Sendable {
     case .took(let source, let elements): try took(source, elements)
     case .completed(let number, let isSuperseded): try completed(number, isSuperseded)
     case .failed(let queue): try failed(queue)
-    case .reported(let discarded, let dropped, let stuck): try reported(discarded, dropped, stuck)
+    case .reported(let discarded, let dropped, let stuck, let isInTime):
+      try reported(discarded, dropped, stuck, isInTime)
     case .breach(let breach): throw Rejection("\(breach)")
     case .target(let queue, let target): try seen(target, of: queue)
     case .boundary: settleAll()
@@ -138,6 +142,8 @@ extension HistoryModel {
     var isCommitted = false
     /// A shutdown gave it up; possibly, if its call had not returned by then.
     var discarded = Certainty.no
+    /// A shutdown that ran all that was accepted did not run it: its call, which has not returned, must be refused.
+    var mustBeRefused = false
   }
 
   enum SourceKind: Sendable {
@@ -186,23 +192,14 @@ extension HistoryModel {
     var sources: [Int] = []
   }
 
-  struct Completion: Sendable {
-    let queue: Int
-    let target: QueueName
-    let calledAt: Int
-    var acceptedAt: Int?
-    var isRefused = false
-    var hasStarted = false
-    var isForgotten = false
-  }
-
   struct Closing: Sendable {
     let sources: [Int]
-    var isOwed = false
+    var returnedAt: Int?
     var hasStarted = false
     var isForgotten = false
   }
 
+  /// User code that has started and not ended.
   struct Running: Sendable {
     let queue: QueueName
     let worker: Int
@@ -210,6 +207,8 @@ extension HistoryModel {
     let path: Set<QueueName>
     /// Of a reader: how many bytes were certainly there when it started.
     let available: Int
+    /// Of a merging source's handler: it has said what it was given.
+    var hasTaken = false
   }
 
   /// A change that restricts what may start.

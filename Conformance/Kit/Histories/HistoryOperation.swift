@@ -88,7 +88,8 @@ enum HistoryOperation: Hashable, Sendable {
   case dawdle(microseconds: Int)
   /// The task that does this throws when it has done the rest.
   case fail
-  case shutDown
+  /// In a hurry, or with time enough and everything that is suspended resumed.
+  case shutDown(isPatient: Bool)
   case restart
   /// All threads meet here, and everything comes to rest.
   case meet
@@ -120,7 +121,7 @@ extension HistoryOperation: CustomStringConvertible {
     case .merge(let source): "merge into s\(source)"
     case .dawdle(let time): "be busy for \(time) µs"
     case .fail: "throw"
-    case .shutDown: "shut down"
+    case .shutDown(let isPatient): isPatient ? "shut down patiently" : "shut down in a hurry"
     case .restart: "restart"
     case .meet: "meet"
     }
@@ -216,7 +217,4 @@ struct History: Sendable, CustomStringConvertible {
   }
 
   var description: String { steps.map { "\($0)" }.joined(separator: "\n") }
-
-  /// What a task does, in order.
-  func body(of task: Int) -> [HistoryStep] { steps.filter { $0.by == .task(task) } }
 }

@@ -69,7 +69,7 @@ extension HistoryPlayer {
         return .done
       }
     case .fail: return { .done }
-    case .shutDown: return prepareShutdown()
+    case .shutDown(let isPatient): return prepareShutdown(isPatient)
     case .restart:
       guard things.with({ $0.hasStopped }) else { return nil }
       return { [self] in restart() }
@@ -165,21 +165,26 @@ extension HistoryPlayer {
 
   // MARK: The dispatcher
 
-  private func prepareShutdown() -> (() -> HistoryOutcome)? {
+  private func prepareShutdown(_ isPatient: Bool) -> (() -> HistoryOutcome)? {
     let isFirst = things.with { things in
       guard !things.isStopping else { return false }
       things.isStopping = true
+      things.isStoppingPatiently = isPatient
       return true
     }
     guard isFirst else { return nil }
-    // What is held by a suspension can never run: long enough for what can.
+    // What is held by a suspension can never run, so whoever does not resume it must not wait for it.
+    let deadline = isPatient ? patience : .milliseconds(20)
     return { [self] in
-      stage.dispatcher.shutdown(deadline: .milliseconds(20)) { [self] report in
+      let start = Moment.now
+      stage.dispatcher.shutdown(deadline: deadline) { [self] report in
+        let isInTime = start.elapsed < deadline
         // In one step: who sees the report finds that it has stopped, and the other way round.
         things.with {
           log.append(
             .reported(
-              discarded: report.discardedTasks, dropped: report.droppedTimers, stuck: report.stuckThreads.count))
+              discarded: report.discardedTasks, dropped: report.droppedTimers, stuck: report.stuckThreads.count,
+              isInTime: isInTime))
           $0.hasStopped = true
         }
       }

@@ -20,7 +20,7 @@ final class HistoryPlayer: @unchecked Sendable {
   let bodies: [Int: [HistoryStep]]
   private let script: [Int: HistoryStep]
   let things = Shared(Things())
-  private let patience: Duration
+  let patience: Duration
   private var model = HistoryModel()
   private var read = 0
   private var lines: [String] = []
@@ -38,6 +38,7 @@ final class HistoryPlayer: @unchecked Sendable {
     /// Returned suspends that nobody has ended: a resume takes one, or is passed over.
     var permits: [Holdable: Int] = [:]
     var isStopping = false
+    var isStoppingPatiently = false
     var hasStopped = false
     var strays: [Descriptor] = []
   }
@@ -81,6 +82,8 @@ final class HistoryPlayer: @unchecked Sendable {
 
   private func playInStep() throws {
     for step in history.steps where step.by.isOutside {
+      // What is resumed while the shutdown goes on may meet it or not.
+      if step.operation == .shutDown(isPatient: true) { try resumeAll("\(step.number) resume") }
       try inStep("\(step.number)", isPlayable(step) ? [step] : [])
     }
   }
@@ -133,7 +136,26 @@ final class HistoryPlayer: @unchecked Sendable {
         }
       }
       try awaitCalls()
+      try letShutdownFinish()
       try rest()
+    }
+  }
+
+  /// A patient shutdown waits for all that is suspended, and what then runs may suspend a queue in its turn.
+  private func letShutdownFinish() throws {
+    func isHeld(_ things: Things) -> Bool { things.permits.contains { what, count in what.isQueue && count > 0 } }
+    while things.with({ $0.isStopping && $0.isStoppingPatiently && !$0.hasStopped }) {
+      guard things.wait(atMost: patience, until: { $0.hasStopped || isHeld($0) }) else { return }
+      stage.outside[0].begin { [self] in for step in resumes({ $0.isQueue }) { perform(step) } }
+      try awaitCalls()
+    }
+  }
+
+  /// A resume for each suspend that has returned.
+  private func resumes(_ isMeant: (Holdable) -> Bool = { _ in true }) -> [HistoryStep] {
+    let permits = things.with { $0.permits }.filter { isMeant($0.key) }
+    return permits.sorted { "\($0.key)" < "\($1.key)" }.flatMap { what, count in
+      (0..<count).map { _ in extra(.resume(what)) }
     }
   }
 
@@ -158,18 +180,22 @@ final class HistoryPlayer: @unchecked Sendable {
   /// Ends what the history left open, so that all that it held has to come out.
   private func windUp() throws {
     try inStep("restart", things.with { $0.hasStopped } ? [extra(.restart)] : [])
-    // What comes out may suspend a queue in its turn; there are only so many tasks. A source may stay suspended.
-    repeat {
-      let permits = things.with { $0.permits }
-      let sorted = permits.sorted { "\($0.key)" < "\($1.key)" }
-      try inStep("resume", sorted.flatMap { what, count in (0..<count).map { _ in extra(.resume(what)) } })
-    } while things.with { $0.permits.contains { what, count in what.isQueue && count > 0 } }
+    try resumeAll("resume")
     let (timers, sources) = things.with { ($0.timers, Array($0.readiness.keys) + Array($0.mergers.keys)) }
     let disarms = timers.keys.sorted().map { extra(.disarm(timer: $0)) }
     try inStep("cancel", disarms + sources.sorted().map { extra(.cancel($0)) })
     let left = stage.dispatcher.metrics.reduce(0) { $0 + $1.registrations }
     if left != 0 { log.append(.breach(.leftRegistrations(left))) }
     try readLog()
+  }
+
+  private func resumeAll(_ name: String) throws {
+    // What comes out may suspend a queue in its turn; there are only so many tasks. A source may stay suspended.
+    repeat {
+      try inStep(name, resumes())
+    } while things.with {
+      $0.permits.contains { what, count in what.isQueue && count > 0 }
+    }
   }
 
   private func extra(_ operation: HistoryOperation) -> HistoryStep {

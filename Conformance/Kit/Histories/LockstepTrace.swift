@@ -43,7 +43,7 @@ enum LockstepTrace {
         add("completion \(number)", ("completed", number), ("superseded", "\(isSuperseded)"))
       case .failed(let queue): add("failed \(queue)", ("failed", "\(queue)"))
       // A timer that was due in a suspended queue is a task by then, or still a timer.
-      case .reported(let discarded, let dropped, _):
+      case .reported(let discarded, let dropped, _, _):
         add("report", ("given up", discarded + dropped))
       case .breach(let breach): add("breach", ("breach", "\(breach)"))
       case .ended, .target, .boundary, .rest: break

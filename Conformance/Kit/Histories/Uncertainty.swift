@@ -31,7 +31,8 @@ struct Register<Value: Hashable & Sendable>: Sendable {
     writes.append(Write(number: number, value: value, calledAt: position, returnedAt: nil))
   }
 
-  mutating func refuse(_ number: Int) { writes.removeAll { $0.number == number } }
+  /// It was refused, or is overtaken for sure.
+  mutating func remove(_ number: Int) { writes.removeAll { $0.number == number } }
 
   mutating func finish(_ number: Int, at position: Int) {
     if let index = writes.firstIndex(where: { $0.number == number }) { writes[index].returnedAt = position }
