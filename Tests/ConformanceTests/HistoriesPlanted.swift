@@ -3,7 +3,8 @@
 /// One planted fault for each thing that the model is there to see.
 extension Planted {
   static let all =
-    tasks + places + retargets + holds + timers + sources + readiness + merging + ends + accounts + outcomes
+    tasks + places + retargets + holds + timers + sources + readiness + merging + ends + accounts + outcomes + room
+    + numbers
 
   static let tasks = [
     Planted("a task is lost", "Q5") {

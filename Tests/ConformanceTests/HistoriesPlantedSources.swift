@@ -227,6 +227,17 @@ extension Planted {
       $0.did(1, .write(connection: 10, 8), .wrote(8))
       $0.read(.bytes(9))
     },
+    Planted("a part is read of what is being written at once", "S5") {
+      $0.reading()
+      $0.called(1, .write(connection: 10, 8))
+      $0.read(.bytes(8))
+      $0.returned(1, .wrote(8))
+    } wrong: {
+      $0.reading()
+      $0.called(1, .write(connection: 10, 8))
+      $0.read(.bytes(7))
+      $0.returned(1, .wrote(8))
+    },
     Planted("bytes are cut off by the end", "S5") {
       $0.reading()
       $0.did(1, .suspend(.source(11)))

@@ -62,6 +62,19 @@ struct Scene: Sendable {
     did(12, .activate(11))
   }
 
+  /// Connection c10 with writer s11 on q0, which has filled it.
+  mutating func filling() {
+    did(10, .connect(.unixStream))
+    did(11, .makeWriter(connection: 10, .serial(0), fills: true))
+    did(12, .activate(11))
+    filled(100)
+  }
+
+  /// Writer s11 is told of room, and fills it.
+  mutating func filled(_ step: Int) {
+    ran(.handler(11)) { $0.did(step, .fill(connection: 10), by: .handler(11)) }
+  }
+
   /// Merging source s20 on q0.
   mutating func gathering() {
     did(20, .makeMerger(.serial(0)))

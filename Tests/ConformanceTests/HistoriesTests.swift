@@ -33,24 +33,6 @@ import Testing
     #expect(first.count > 500)
   }
 
-  @Test func theWholeVocabularyIsUsed() {
-    var used: Set<Substring> = []
-    for seed in 1...300 {
-      for pace in HistoryPace.allCases {
-        for step in History(pace, seed: UInt64(seed)).steps {
-          used.formUnion("\(step.operation)".split(separator: " "))
-        }
-      }
-    }
-    let verbs: [Substring] = [
-      "submit", "delay", "timer", "suspend", "resume", "retarget", "open", "read", "watch", "gather", "activate",
-      "move", "let", "cancel", "write", "half-close", "hang", "reset", "close", "reuse", "merge", "busy", "throw",
-      "shut",
-      "restart", "meet",
-    ]
-    #expect(verbs.filter { !used.contains($0) } == [])
-  }
-
   @Test func aNameStandsForItsHistory() throws {
     let whole = History(.racing, seed: 77)
     #expect(History(named: whole.name)?.steps == whole.steps)

@@ -21,6 +21,11 @@ final class HistoryConnection: @unchecked Sendable {
     var hasEnded = false
     /// The near end is closed, about to be, or another connection's.
     var nearIsGone = false
+    /// Its number is another connection's.
+    var isReplaced = false
+    /// Sources that wait for room, and whether one of them fills it.
+    var writers = 0
+    var hasFiller = false
     var duplicate: Descriptor?
   }
 
@@ -77,17 +82,48 @@ final class HistoryConnection: @unchecked Sendable {
 
   /// Reads once; says whether the bytes are this connection's next.
   func receive(_ limit: Int) -> (result: ReadResult, isOwn: Bool) {
-    switch near.receive(limit) {
-    case .wouldBlock: return (.nothing, true)
-    case .endOfFile: return (.end, true)
-    case .failed(let code): return (.failed(code), true)
-    case .bytes(let bytes):
-      let first = lock.change {
-        defer { received += bytes.count }
-        return received
+    // One step with the look: whoever gives the number away waits.
+    lock.change {
+      guard !state.isReplaced else { return (.gone, true) }
+      switch near.receive(limit) {
+      case .wouldBlock: return (.nothing, true)
+      case .endOfFile: return (.end, true)
+      case .failed(let code): return (.failed(code), true)
+      case .bytes(let bytes):
+        let first = received
+        received += bytes.count
+        let isOwn = bytes.enumerated().allSatisfy { $1 == UInt8(truncatingIfNeeded: salt &+ first &+ $0) }
+        return (.bytes(bytes.count), isOwn)
       }
-      let isOwn = bytes.enumerated().allSatisfy { $1 == UInt8(truncatingIfNeeded: salt &+ first &+ $0) }
-      return (.bytes(bytes.count), isOwn)
+    }
+  }
+
+  /// Writes until there is no room.
+  func fill() -> HistoryOutcome {
+    lock.change {
+      guard !state.isReplaced else { return .threw("gone") }
+      while true {
+        near.fill()
+        let taken = near.send(count: 1)
+        if taken == -Int(EAGAIN) { return .done }
+        if taken < 0 { return .threw(HistoryConnection.name(of: CInt(-taken))) }
+      }
+    }
+  }
+
+  /// Takes what has come by now: who waited for the end would wait for long, where a handler fills it again and again.
+  func drain() {
+    let count = far.available
+    if count > 0 { far.receive(count) }
+  }
+
+  /// From now on the near number is the descriptor's file.
+  func giveNumber(to file: Descriptor, keepsDuplicate: Bool) {
+    lock.change {
+      state.nearIsGone = true
+      state.isReplaced = true
+      if keepsDuplicate { state.duplicate = near.duplicate(from: 512) }
+      near.become(file)
     }
   }
 

@@ -52,9 +52,12 @@ enum ReadResult: Hashable, Sendable, CustomStringConvertible {
   case end
   case nothing
   case failed(CInt)
+  /// The number is another connection's by now.
+  case gone
 
   var description: String {
     switch self {
+    case .gone: "another's number"
     case .bytes(let count): "\(count) bytes"
     case .end: "the end"
     case .nothing: "nothing"

@@ -1,18 +1,18 @@
 /// Makes the history of a seed: chooses steps that mostly mean something where they stand. One that does not, because
 /// what it is about was never made or is gone, is passed over when it is played; so steps can be left out at will.
 struct HistoryGenerator {
-  private let pace: HistoryPace
-  private var random: SeededRandom
-  private var steps: [HistoryStep] = []
+  let pace: HistoryPace
+  var random: SeededRandom
+  private(set) var steps: [HistoryStep] = []
   /// How many steps there were when each was made, the bodies of tasks included, is what steps are called after.
   private var count: Int { steps.count }
 
   // What was made so far. In a racing history a connection, its sources' targets and what they are fed belong to the
   // thread that made it: two threads that end one connection at once would only race in the kernel.
-  private var lines: [(name: Int, owner: Int, isTCP: Bool)] = []
-  private var sources: [(name: Int, owner: Int, isMerger: Bool)] = []
-  private var timers: [Int] = []
-  private var suspended: [Holdable] = []
+  var lines: [(name: Int, owner: Int, isTCP: Bool)] = []
+  var sources: [(name: Int, owner: Int, isMerger: Bool)] = []
+  var timers: [Int] = []
+  var suspended: [Holdable] = []
   /// Queues that are busy in this history: chance alone would spread the steps too thin.
   private var favourites: [QueueName] = []
 
@@ -62,7 +62,7 @@ struct HistoryGenerator {
   }
 
   @discardableResult
-  private mutating func add(_ actor: HistoryActor, _ operation: HistoryOperation) -> Int {
+  mutating func add(_ actor: HistoryActor, _ operation: HistoryOperation) -> Int {
     steps.append(HistoryStep(number: count, by: actor, operation: operation))
     return count - 1
   }
@@ -70,7 +70,7 @@ struct HistoryGenerator {
   // MARK: Choosing
 
   /// Adds one step, or a few that belong together.
-  private mutating func choose(_ actor: HistoryActor) {
+  mutating func choose(_ actor: HistoryActor) {
     guard case .outside(let lane) = actor else { return }
     switch random.below(20) {
     case 0, 1, 2: submit(actor)
@@ -82,11 +82,16 @@ struct HistoryGenerator {
     case 11, 12, 13, 14: line(actor, lane)
     case 15, 16: merge(actor)
     case 17, 18: source(actor, lane)
-    default: if random.oneIn(6) { makeRefused(actor, lane) } else { state(actor) }
+    default:
+      switch random.below(6) {
+      case 0: makeRefused(actor, lane)
+      case 1, 2: fillAndDrain(actor, lane)
+      default: state(actor)
+      }
     }
   }
 
-  private mutating func anyQueue() -> QueueName {
+  mutating func anyQueue() -> QueueName {
     if random.below(3) > 0 { return random.pick(favourites) }
     switch random.below(8) {
     case 0: return .global
@@ -95,11 +100,11 @@ struct HistoryGenerator {
     }
   }
 
-  private mutating func anySource() -> Int? { sources.isEmpty ? nil : random.pick(sources.map(\.name)) }
+  mutating func anySource() -> Int? { sources.isEmpty ? nil : random.pick(sources.map(\.name)) }
 
   // MARK: Tasks
 
-  private mutating func submit(_ actor: HistoryActor, depth: Int = 0) {
+  mutating func submit(_ actor: HistoryActor, depth: Int = 0) {
     let task = add(actor, .submit(anyQueue()))
     fill(task, depth)
   }
@@ -123,13 +128,16 @@ struct HistoryGenerator {
   private mutating func submitAlone(_ actor: HistoryActor) {
     let queue = anyQueue()
     let body = HistoryActor.task(add(actor, .submit(queue)))
-    guard case .serial(let own) = queue, random.oneIn(4) else { return state(body) }
-    // What it does to the queue that runs it takes effect when it has ended, and this cancels out.
+    if random.oneIn(6), let source = anySource() { return _ = add(body, .cancel(source)) }
+    guard case .serial(let own) = queue, random.oneIn(3) else { return state(body) }
+    // What it does to the queue that runs it takes effect when it has ended.
+    if random.oneIn(2) { return _ = add(body, .retarget(own, anyQueue())) }
     add(body, .suspend(.queue(own)))
-    add(body, .resume(.queue(own)))
+    // This cancels out; otherwise somebody else must come.
+    if pace == .lockstep || random.oneIn(2) { add(body, .resume(.queue(own))) } else { suspended.append(.queue(own)) }
   }
 
-  private mutating func arm(_ actor: HistoryActor) {
+  mutating func arm(_ actor: HistoryActor) {
     let task = add(actor, .arm(anyQueue(), random.pick(Delay.allCases)))
     timers.append(task)
     if random.oneIn(2) { fill(task, 1) }
@@ -138,7 +146,7 @@ struct HistoryGenerator {
   // MARK: State
 
   /// Holds, targets and cancels: legal for anybody, anywhere.
-  private mutating func state(_ actor: HistoryActor) {
+  mutating func state(_ actor: HistoryActor) {
     switch random.below(10) {
     case 0, 1:
       let what = holdable()
@@ -149,7 +157,7 @@ struct HistoryGenerator {
       // The one that was suspended first has gathered most.
       let index = random.oneIn(2) ? 0 : random.below(suspended.count)
       add(actor, .resume(suspended.remove(at: index)))
-    case 5, 6, 7: add(actor, .retarget(serial(), anyQueue()))
+    case 5, 6, 7: retarget(actor)
     case 8: if let timer = timers.last { add(actor, .disarm(timer: random.oneIn(2) ? timer : random.pick(timers))) }
     default:
       guard let source = anySource() else { return }
@@ -157,7 +165,17 @@ struct HistoryGenerator {
     }
   }
 
-  private mutating func serial() -> Int {
+  private mutating func retarget(_ actor: HistoryActor) {
+    let queue = serial()
+    add(actor, .retarget(queue, anyQueue()))
+    guard pace == .racing, random.oneIn(3) else { return }
+    // Several at once: one wins, and the others are superseded.
+    for _ in 0...random.below(2) {
+      add(actor.isOutside ? .outside(random.below(2)) : actor, .retarget(queue, anyQueue()))
+    }
+  }
+
+  mutating func serial() -> Int {
     if random.oneIn(2), case .serial(let number) = favourites[0] { return number }
     return random.below(History.serialQueues)
   }
@@ -165,79 +183,5 @@ struct HistoryGenerator {
   private mutating func holdable() -> Holdable {
     if random.oneIn(2), let source = anySource() { return .source(source) }
     return .queue(serial())
-  }
-
-  // MARK: Sources
-
-  private mutating func connect(_ actor: HistoryActor, _ lane: Int) {
-    let kind: Ends.Kind = random.oneIn(4) ? .tcp : .unixStream
-    let line = add(actor, .connect(kind))
-    lines.append((line, lane, kind == .tcp))
-    watch(line, actor, lane)
-    if random.oneIn(2) { add(actor, .write(connection: line, 1 + random.below(40))) }
-  }
-
-  private mutating func watch(_ line: Int, _ actor: HistoryActor, _ lane: Int) {
-    let queue = anyQueue()
-    let make: HistoryOperation =
-      random.oneIn(4)
-      ? .makeWriter(connection: line, queue)
-      : .makeReader(connection: line, queue, take: random.pick([0, 1, 7, 16, 16, 64]))
-    finish(add(actor, make), actor, lane, isMerger: false)
-  }
-
-  private mutating func makeMerger(_ actor: HistoryActor, _ lane: Int) {
-    finish(add(actor, .makeMerger(anyQueue())), actor, lane, isMerger: true)
-  }
-
-  private mutating func makeRefused(_ actor: HistoryActor, _ lane: Int) {
-    finish(add(actor, .makeRefused(random.oneIn(12) ? .file : .negative, anyQueue())), actor, lane, isMerger: false)
-  }
-
-  /// Most sources are activated at once.
-  private mutating func finish(_ source: Int, _ actor: HistoryActor, _ lane: Int, isMerger: Bool) {
-    sources.append((source, lane, isMerger))
-    if !random.oneIn(5) { add(actor, .activate(source)) }
-  }
-
-  private mutating func source(_ actor: HistoryActor, _ lane: Int) {
-    let own = sources.filter { $0.owner == lane }
-    guard !own.isEmpty else { return }
-    let name = random.pick(own.map(\.name))
-    switch random.below(5) {
-    case 0, 1: add(actor, .move(source: name, anyQueue()))
-    case 2: add(actor, .take(source: name, random.pick([0, 3, 16])))
-    case 3: add(actor, .activate(name))
-    default: add(actor, .cancel(name))
-    }
-  }
-
-  private mutating func merge(_ actor: HistoryActor) {
-    let mergers = sources.filter(\.isMerger)
-    guard !mergers.isEmpty else { return }
-    let name = random.pick(mergers.map(\.name))
-    for _ in 0...random.below(3) { add(actor, .merge(into: name)) }
-  }
-
-  private mutating func line(_ actor: HistoryActor, _ lane: Int) {
-    let own = lines.filter { $0.owner == lane }
-    guard !own.isEmpty else { return }
-    let (line, _, isTCP) = random.pick(own)
-    switch random.below(12) {
-    case 0: watch(line, actor, lane)
-    case 1:
-      let ending = random.pick(FarEnd.allCases)
-      add(actor, .end(connection: line, isTCP || ending != .reset ? ending : .hangUp))
-    case 2: add(actor, .close(connection: line))
-    case 3:
-      guard pace == .lockstep else { return }
-      // The new connection takes the name of the step.
-      let new = add(
-        actor, .replace(connection: line, keepsDuplicate: random.oneIn(2), suspends: random.oneIn(2)))
-      lines.append((new, lane, false))
-      if !random.oneIn(3) { watch(new, actor, lane) }
-      if random.oneIn(2) { add(actor, .write(connection: new, 1 + random.below(40))) }
-    default: add(actor, .write(connection: line, 1 + random.below(40)))
-    }
   }
 }

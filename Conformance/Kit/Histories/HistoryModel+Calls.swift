@@ -19,7 +19,7 @@ extension HistoryModel {
       noteCycles()
     case .connect: lines[number] = Line()
     case .makeReader(let line, let queue, _): add(number, .reader(line), queue, to: line)
-    case .makeWriter(let line, let queue): add(number, .writer(line), queue, to: line)
+    case .makeWriter(let line, let queue, _): add(number, .writer(line), queue, to: line)
     case .makeRefused(let kind, let queue): add(number, .refused(kind), queue)
     case .makeMerger(let queue): add(number, .merger, queue)
     case .activate(let source):
@@ -27,23 +27,21 @@ extension HistoryModel {
       if case .refused = sources[source]?.kind { mayBeCancelled([source]) }
     case .move(let source, let queue): sources[source]?.target.call(number, queue, at: position)
     case .cancel(let source): mayBeCancelled([source])
-    case .write(let line, let count): lines[line]?.mayBeSent += count
-    case .end(let line, let ending):
-      let known = lines[line]?.ended ?? .no
-      lines[line]?.ended = max(.possibly, known)
-      if ending == .reset { lines[line]?.isReset = true }
+    case .write(let line, let count): writes(line, count)
+    case .fill(let line), .drain(let line): roomChanges(number, of: line)
+    case .end(let line, let ending): endsFar(of: line, ending)
     case .close(let line):
       let own = lines[line]?.sources ?? []
       closings[line] = Closing(sources: own)
       mayBeCancelled(own)
-    case .replace(let line, _, let suspends):
-      lines[line]?.isReplaced = true
+    case .replace(let line, _, let predecessors):
+      lines[line]?.isReplaced = .possibly
       let own = lines[line]?.sources ?? []
       // Those that stay are sources of the number still: it may be closed only after their cancel handlers, too.
-      lines[number] = Line(sources: suspends ? own : [])
+      lines[number] = Line(sources: predecessors == .suspended ? own : [])
       // Whoever finds out that the file of such a source is gone may cancel it, with an error (S6).
       mayBeCancelled(own)
-      if suspends { for name in own { sources[name]?.holds.callSuspend(number) } }
+      if predecessors == .suspended { for name in own { sources[name]?.holds.callSuspend(number) } }
     case .merge(let source): sources[source]?.elements.append(Element(number: number, calledAt: position))
     case .fail: if case .task(let task) = actor { tasks[task]?.willThrow = true }
     case .shutDown(let isPatient): closing(patiently: isPatient)
@@ -98,14 +96,17 @@ extension HistoryModel {
     case .move(let source, _): try moved(number, source, call, outcome)
     case .cancel(let source): cancelled([source])
     case .write(let line, let count): wrote(line, count)
-    case .end(let line, _): lines[line]?.ended = .yes
+    case .fill(let line): try filled(line, call, outcome)
+    case .drain(let line): if !call.isCrossed { lines[line]?.mayBeFull = false }
+    case .end(let line, let ending): hasEndedFar(of: line, ending)
     case .close(let line):
       cancelled(lines[line]?.sources ?? [])
       closings[line]?.returnedAt = position
-    case .replace(let line, _, let suspends):
+    case .replace(let line, _, let predecessors):
+      lines[line]?.isReplaced = .yes
       let own = lines[line]?.sources ?? []
-      if !suspends { cancelled(own) }
-      for name in own where suspends { conclude(Change(number: number, what: .hold(.source(name)))) }
+      if predecessors != .suspended { cancelled(own) }
+      for name in own where predecessors == .suspended { conclude(Change(number: number, what: .hold(.source(name)))) }
     case .merge(let source): try merged(number, into: source, call, outcome)
     case .shutDown: enter(phases.contains(.closing) ? [.closing] : phases)
     case .restart:
@@ -212,12 +213,12 @@ extension HistoryOperation {
   /// one.
   fileprivate func canCome(to outcome: HistoryOutcome) -> Bool {
     switch self {
-    case .submit, .arm, .retarget, .activate, .move, .merge, .restart: true
+    case .submit, .arm, .retarget, .activate, .move, .merge, .restart, .fill: true
     case .disarm: outcome == .disarmed(true) || outcome == .disarmed(false)
     // Only what somebody is there to get is written, and it is little.
     case .write(_, let count): outcome == .wrote(count)
     case .suspend, .resume, .cancel, .shutDown, .connect, .makeReader, .makeWriter, .makeRefused, .makeMerger, .take,
-      .end, .close, .replace, .dawdle, .fail, .meet:
+      .drain, .end, .close, .replace, .dawdle, .fail, .meet:
       outcome == .done
     }
   }
@@ -229,7 +230,7 @@ extension HistoryOperation {
     case .disarm: "T3"
     case .cancel, .close: "S7"
     case .replace: "S8"
-    case .write, .end: "S5"
+    case .write, .drain, .end: "S5"
     case .connect, .makeReader, .makeWriter, .makeRefused: "S6"
     case .makeMerger: "C2"
     case .shutDown: "L3"

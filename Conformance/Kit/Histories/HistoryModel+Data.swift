@@ -4,10 +4,12 @@ extension HistoryModel {
   func isReady(_ source: Source, _ asked: Certainty) -> Bool {
     switch source.kind {
     case .reader(let name):
-      guard let line = lines[name], !line.isReplaced else { return false }
+      // A handler that was about to start is not kept from it; its number just is no longer its own.
+      guard let line = lines[name], line.isReplaced == .no || asked == .possibly else { return false }
       return line.ended >= asked || line.taken < (asked == .yes ? line.sent : line.mayBeSent)
-    // Nothing fills the connection: there is always room.
-    case .writer(let name): return lines[name]?.isReplaced == false
+    case .writer(let name):
+      guard let line = lines[name], line.isReplaced == .no || asked == .possibly else { return false }
+      return line.isHungUp >= asked || (asked == .yes ? !line.mayBeFull : line.mayHaveRoom || source.mayBeLate)
     case .refused: return false
     case .merger:
       return source.elements.contains { !$0.isDelivered && !$0.isRefused && (asked != .yes || $0.acceptedAt != nil) }
@@ -22,6 +24,12 @@ extension HistoryModel {
 
   // MARK: Connections
 
+  mutating func writes(_ line: Int, _ count: Int) {
+    guard let total = lines[line].map({ $0.mayBeSent + count }) else { return }
+    lines[line]?.mayBeSent = total
+    lines[line]?.marks.insert(total)
+  }
+
   mutating func wrote(_ line: Int, _ count: Int) { lines[line]?.sent += count }
 
   mutating func received(_ name: Int, atMost limit: Int, _ result: ReadResult) throws {
@@ -32,12 +40,15 @@ extension HistoryModel {
       try require(count <= limit && line.taken + count <= line.mayBeSent, "S8: s\(name) read more than was sent")
       let least = line.isReset ? 1 : max(1, min(limit, run.available))
       try require(count >= least, "S5: s\(name) read \(count) bytes, and \(run.available) were there")
+      let isWhole = line.isReset || count == limit || line.marks.contains(line.taken + count)
+      try require(isWhole, "S5: s\(name) read \(count) bytes, which is a part of what was written at once")
       lines[number]?.taken += count
     case .end:
       try require(line.ended != .no, "S5: s\(name) read the end of c\(number), which has none")
       try require(line.isReset || line.taken >= line.sent, "S5: s\(name) read the end of c\(number) before its bytes")
+    case .gone: try require(line.isReplaced != .no, "S8: s\(name) has lost its number, which nobody took")
     case .failed:
-      try require(line.isReset, "S5: s\(name) met an error on c\(number), which nobody broke")
+      try require(line.isReset || line.mayBreak, "S5: s\(name) met an error on c\(number), which nobody broke")
     case .nothing: throw Rejection("M6: s\(name) was told of readiness that it had drained already")
     }
   }

@@ -17,7 +17,7 @@ extension HistoryModel {
     case .cancelHandler(let source): sources[source]?.cancelHandlerStarted = true
     case .completion(let number): completions[number]?.hasStarted = true
     case .closing(let line): closings[line]?.hasStarted = true
-    case .handler: break
+    case .handler(let source): sources[source]?.mayBeLate = false
     }
   }
 

@@ -117,6 +117,8 @@ extension HistoryModel {
     var wasCancelled = false
     /// Of a retarget: whether at some moment it may, and whether at every moment it must, have made a cycle.
     var mayCycle = false
+    /// Of a fill or drain: whether the connection was drained, or filled, meanwhile.
+    var isCrossed = false
     var mustCycle = true
   }
 
@@ -168,6 +170,8 @@ extension HistoryModel {
     var cancelHandlerEnded = false
     var elements: [Element] = []
     var residueWasTaken = false
+    /// Of a writer: its handler may have been about to start when somebody else filled the connection.
+    var mayBeLate = false
   }
 
   struct Element: Sendable {
@@ -185,10 +189,19 @@ extension HistoryModel {
     var sent = 0
     var mayBeSent = 0
     var taken = 0
+    /// How many bytes were sent with each write, and all before it: a write of a few comes at once or not.
+    var marks: Set<Int> = []
     var ended = Certainty.no
     var isReset = false
     /// Its number belongs to another connection.
-    var isReplaced = false
+    var isReplaced = Certainty.no
+    /// Whether there may be room to write, and whether there may be none.
+    var mayHaveRoom = true
+    var mayBeFull = false
+    /// The far end is closed: that shows as readiness in both directions.
+    var isHungUp = Certainty.no
+    /// It was closed with something in it that nobody had read, which is an error to the near end.
+    var mayBreak = false
     var sources: [Int] = []
   }
 

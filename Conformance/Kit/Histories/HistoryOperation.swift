@@ -56,6 +56,14 @@ enum Unpollable: String, Hashable, Sendable, CaseIterable {
   var refusal: String { self == .file ? "EPERM" : "EBADF" }
 }
 
+/// What becomes of a connection's sources when its number is given to another one.
+enum Predecessors: String, Hashable, Sendable, CaseIterable {
+  /// They are suspended before, for good.
+  case suspended = "sources stay"
+  case cancelledBefore = "sources are being cancelled"
+  case cancelledAfter = "sources are cancelled then"
+}
+
 /// One thing that a history does.
 enum HistoryOperation: Hashable, Sendable {
   case submit(QueueName)
@@ -68,8 +76,9 @@ enum HistoryOperation: Hashable, Sendable {
   case connect(Ends.Kind)
   /// A source whose handler reads `take` bytes at most; with 0 it leaves them and suspends itself.
   case makeReader(connection: Int, QueueName, take: Int)
-  /// A source whose handler suspends itself: room to write stays.
-  case makeWriter(connection: Int, QueueName)
+  /// A source whose handler fills the connection, until the far end drains it; or suspends itself, as room to write
+  /// stays.
+  case makeWriter(connection: Int, QueueName, fills: Bool)
   case makeRefused(Unpollable, QueueName)
   case makeMerger(QueueName)
   case activate(Int)
@@ -77,12 +86,15 @@ enum HistoryOperation: Hashable, Sendable {
   case take(source: Int, Int)
   case cancel(Int)
   case write(connection: Int, Int)
+  /// Writes at the near end until there is no room left.
+  case fill(connection: Int)
+  /// The far end takes all that has come.
+  case drain(connection: Int)
   case end(connection: Int, FarEnd)
   /// Cancels the connection's sources and closes the near descriptor once the last cancel handler has run.
   case close(connection: Int)
-  /// Gives the near descriptor's number to a new connection while its sources are registered. They are cancelled then,
-  /// or were suspended before, for good.
-  case replace(connection: Int, keepsDuplicate: Bool, suspends: Bool)
+  /// Gives the near descriptor's number to a new connection while its sources are registered.
+  case replace(connection: Int, keepsDuplicate: Bool, Predecessors)
   case merge(into: Int)
   /// A task takes its time, so that others meet it.
   case dawdle(microseconds: Int)
@@ -106,7 +118,8 @@ extension HistoryOperation: CustomStringConvertible {
     case .retarget(let queue, let target): "retarget q\(queue) to \(target)"
     case .connect(let kind): "open \(kind.rawValue)"
     case .makeReader(let connection, let queue, let take): "read c\(connection) on \(queue), \(take) at a time"
-    case .makeWriter(let connection, let queue): "watch room of c\(connection) on \(queue)"
+    case .makeWriter(let connection, let queue, let fills):
+      "watch room of c\(connection) on \(queue)\(fills ? " and fill it" : "")"
     case .makeRefused(let kind, let queue): "watch \(kind.rawValue) on \(queue)"
     case .makeMerger(let queue): "gather on \(queue)"
     case .activate(let source): "activate s\(source)"
@@ -114,10 +127,12 @@ extension HistoryOperation: CustomStringConvertible {
     case .take(let source, let count): "let s\(source) read \(count)"
     case .cancel(let source): "cancel s\(source)"
     case .write(let connection, let count): "write \(count) to c\(connection)"
+    case .fill(let connection): "fill c\(connection)"
+    case .drain(let connection): "drain c\(connection)"
     case .end(let connection, let ending): "\(ending.rawValue) c\(connection)"
     case .close(let connection): "close c\(connection)"
-    case .replace(let connection, let keeps, let suspends):
-      "reuse the number of c\(connection)\(keeps ? ", a duplicate stays" : "")\(suspends ? ", sources stay" : "")"
+    case .replace(let connection, let keeps, let sources):
+      "reuse the number of c\(connection)\(keeps ? ", a duplicate stays" : ""), \(sources.rawValue)"
     case .merge(let source): "merge into s\(source)"
     case .dawdle(let time): "be busy for \(time) µs"
     case .fail: "throw"
@@ -147,8 +162,8 @@ enum HistoryActor: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// A line of a history's script. Steps of a task are done in order when it runs, the others when their thread comes to
-/// them.
+/// A line of a history's script. Steps of a task are done in order when it runs, those of a handler when it runs for the
+/// first time, the others when their thread comes to them.
 struct HistoryStep: Hashable, Sendable, CustomStringConvertible {
   /// Its place in the whole history, which stays when others are left out: what it makes is called after it.
   let number: Int

@@ -10,14 +10,24 @@ extension HistoryPlayer {
     case .makeReader(let name, let target, let take):
       guard let connection = usable(name), connection.claimReader() else { return nil }
       return { [self] in makeReader(number, name, connection, queue(target), take) }
-    case .makeWriter(let name, let target):
-      guard let connection = usable(name) else { return nil }
-      return { [self] in makeWriter(number, name, connection, queue(target)) }
+    case .makeWriter(let name, let target, let fills):
+      let isAlone = history.pace == .lockstep
+      guard let connection = usable(name), connection.claimWriter(fills, isAlone: isAlone) else { return nil }
+      return { [self] in makeWriter(number, name, connection, queue(target), fills) }
     case .makeRefused(let kind, let target): return { [self] in makeRefused(number, kind, queue(target)) }
     case .makeMerger(let target): return { [self] in makeMerger(number, queue(target)) }
     case .write(let name, let count):
       guard let connection = things.with({ $0.connections[name] }), connection.isWritable else { return nil }
       return { connection.write(count) }
+    case .fill(let name):
+      guard let connection = usable(name), connection.canBeFilled else { return nil }
+      return { connection.fill() }
+    case .drain(let name):
+      guard let connection = things.with({ $0.connections[name] }), connection.now.farIsOpen else { return nil }
+      return {
+        connection.drain()
+        return .done
+      }
     case .end(let name, let ending):
       guard let connection = things.with({ $0.connections[name] }), connection.canEnd(ending) else { return nil }
       return {
@@ -27,9 +37,9 @@ extension HistoryPlayer {
     case .close(let name):
       guard let connection = usable(name) else { return nil }
       return { [self] in close(name, connection) }
-    case .replace(let name, let keepsDuplicate, let suspends):
+    case .replace(let name, let keepsDuplicate, let predecessors):
       guard let connection = usable(name) else { return nil }
-      return { [self] in replace(name, connection, by: number, keepsDuplicate, suspends) }
+      return { [self] in replace(name, connection, by: number, keepsDuplicate, predecessors) }
     default: return nil
     }
   }
@@ -45,6 +55,7 @@ extension HistoryPlayer {
   private func connect(_ number: Int, _ kind: Ends.Kind) -> HistoryOutcome {
     outcome {
       let ends = try Ends(kind)
+      if kind == .unixStream { ends.near.limitRoom() }
       things.with { $0.connections[number] = HistoryConnection(number, kind, near: ends.near, far: ends.far) }
     }
   }
@@ -67,23 +78,25 @@ extension HistoryPlayer {
 
   /// The old file goes, and in the same step its number stands for the new connection.
   private func replace(
-    _ name: Int, _ old: HistoryConnection, by number: Int, _ keepsDuplicate: Bool, _ suspends: Bool
+    _ name: Int, _ old: HistoryConnection, by number: Int, _ keepsDuplicate: Bool, _ predecessors: Predecessors
   ) -> HistoryOutcome {
+    let own = sources(of: name)
+    switch predecessors {
     // Without a permit: nobody will resume them, as what they would be told of the successor is promised to nobody.
-    if suspends { for source in sources(of: name) { source.suspend() } }
+    case .suspended: for source in own { source.suspend() }
+    case .cancelledBefore: for source in own { source.cancel() }
+    case .cancelledAfter: break
+    }
     return outcome {
       let ends = try Ends(.unixStream)
-      old.change {
-        $0.nearIsGone = true
-        if keepsDuplicate { $0.duplicate = old.near.duplicate(from: 512) }
-      }
-      old.near.become(ends.near)
+      ends.near.limitRoom()
+      old.giveNumber(to: ends.near, keepsDuplicate: keepsDuplicate)
       ends.near.close()
       things.with {
         $0.connections[number] = HistoryConnection(number, .unixStream, near: old.near, far: ends.far)
-        if suspends { $0.sourcesOfConnection[number] = $0.sourcesOfConnection[name] }
+        if predecessors == .suspended { $0.sourcesOfConnection[number] = $0.sourcesOfConnection[name] }
       }
-      if !suspends { for source in sources(of: name) { source.cancel() } }
+      if predecessors == .cancelledAfter { for source in own { source.cancel() } }
     }
   }
 
@@ -118,24 +131,41 @@ extension HistoryPlayer {
         if !isOwn { log.append(.breach(.foreignBytes(source: number))) }
         // An end stays for ever.
         switch result {
-        case .bytes, .nothing: break
+        case .bytes, .nothing, .gone: break
         case .end, .failed: suspendOwn(number, event)
         }
       }
-      log.append(.ended(.handler(number)))
+      endHandler(number)
     }
     return keep(number, source, of: name)
   }
 
-  private func makeWriter(_ number: Int, _ name: Int, _ connection: HistoryConnection, _ queue: any Queue)
-    -> HistoryOutcome
-  {
+  private func makeWriter(
+    _ number: Int, _ name: Int, _ connection: HistoryConnection, _ queue: any Queue, _ fills: Bool
+  ) -> HistoryOutcome {
     let source = stage.dispatcher.makeWriteSource(connection.near.number, target: queue) { [self] event in
       enter(.handler(number))
-      suspendOwn(number, event)
-      log.append(.ended(.handler(number)))
+      // Where nobody is left to drain it, room stays for ever.
+      if !fills || !fillOwn(number, name, connection) { suspendOwn(number, event) }
+      endHandler(number)
     }
     return keep(number, source, of: name)
+  }
+
+  /// A handler fills its connection: a step like any other, but for its name.
+  private func fillOwn(_ number: Int, _ name: Int, _ connection: HistoryConnection) -> Bool {
+    let step = nextExtraNumber()
+    log.append(.called(number: step, .fill(connection: name), by: .handler(number)))
+    let outcome = connection.fill()
+    log.append(.returned(number: step, outcome))
+    return outcome == .done
+  }
+
+  /// Last thing in an event handler: when it runs for the first time it does its steps.
+  private func endHandler(_ number: Int) {
+    let isFirst = things.with { $0.handlersRun.insert(number).inserted }
+    if isFirst { for step in bodies[.handler(number)] ?? [] { perform(step) } }
+    log.append(.ended(.handler(number)))
   }
 
   /// A handler suspends its source: a step like any other, but for its name.
@@ -168,7 +198,7 @@ extension HistoryPlayer {
     let merger = stage.dispatcher.makeMergingSource(Aggregation<Int, [Int]>.list, target: queue) { [self] elements in
       enter(.handler(number))
       log.append(.took(source: number, elements))
-      log.append(.ended(.handler(number)))
+      endHandler(number)
     }
     merger.setCancelHandler { [self] residue in
       enter(.cancelHandler(number))
@@ -190,6 +220,23 @@ extension HistoryConnection {
       guard state.farIsOpen, ending != .reset || kind == .tcp else { return false }
       if ending == .halfClose && state.hasEnded { return false }
       state.hasEnded = true
+      return true
+    }
+  }
+
+  /// Room is told for sure only of a pair of which the peer keeps all that was written.
+  var canBeFilled: Bool { kind == .unixStream && now.farIsOpen }
+
+  /// Whether another source may wait for room, and perhaps fill it.
+  ///
+  /// - Parameter isAlone: whether one that fills it must be the only one. Another may have been told of the room before,
+  ///   and whether it was is chance.
+  func claimWriter(_ fills: Bool, isAlone: Bool) -> Bool {
+    change { state in
+      guard !fills || (kind == .unixStream && state.farIsOpen) else { return false }
+      guard !isAlone || (!state.hasFiller && !(fills && state.writers > 0)) else { return false }
+      state.writers += 1
+      state.hasFiller = state.hasFiller || fills
       return true
     }
   }

@@ -16,7 +16,7 @@ extension HistoryPlayer {
   /// A task's body.
   func run(_ task: Int) throws {
     enter(.task(task))
-    let body = bodies[task] ?? []
+    let body = bodies[.task(task)] ?? []
     for step in body { perform(step) }
     log.append(.ended(.task(task)))
     if body.contains(where: { $0.operation == .fail }) { throw ScriptedError() }
@@ -47,7 +47,8 @@ extension HistoryPlayer {
       guard takePermit(what) else { return nil }
       return hold(what, { $0.resume() }, { $0.resume() }, { $0.resume() })
     case .retarget(let queue, let target): return { [self] in retarget(number, queues[queue], self.queue(target)) }
-    case .connect, .makeReader, .makeWriter, .makeRefused, .makeMerger, .write, .end, .close, .replace:
+    case .connect, .makeReader, .makeWriter, .makeRefused, .makeMerger, .write, .fill, .drain, .end, .close,
+      .replace:
       return prepareConnection(step)
     case .activate(let source): return withSource(source, { try $0.activate() }, { try $0.activate() })
     case .move(let source, let name):

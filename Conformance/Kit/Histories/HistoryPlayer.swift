@@ -17,7 +17,8 @@ final class HistoryPlayer: @unchecked Sendable {
   let history: History
   let log = HistoryLog()
   let queues: [SerialQueue]
-  let bodies: [Int: [HistoryStep]]
+  /// What tasks and handlers do, in order.
+  let bodies: [HistoryActor: [HistoryStep]]
   private let script: [Int: HistoryStep]
   let things = Shared(Things())
   let patience: Duration
@@ -37,6 +38,8 @@ final class HistoryPlayer: @unchecked Sendable {
     var timers: [Int: TimerHandle] = [:]
     /// Returned suspends that nobody has ended: a resume takes one, or is passed over.
     var permits: [Holdable: Int] = [:]
+    /// Sources whose handlers have run.
+    var handlersRun: Set<Int> = []
     var isStopping = false
     var isStoppingPatiently = false
     var hasStopped = false
@@ -48,9 +51,7 @@ final class HistoryPlayer: @unchecked Sendable {
     self.stage = stage
     self.patience = patience
     queues = (0..<History.serialQueues).map { stage.dispatcher.makeSerialQueue(label: "q\($0)") }
-    var bodies: [Int: [HistoryStep]] = [:]
-    for step in history.steps { if case .task(let task) = step.by { bodies[task, default: []].append(step) } }
-    self.bodies = bodies
+    bodies = Dictionary(grouping: history.steps.filter { !$0.by.isOutside }, by: \.by)
     script = Dictionary(uniqueKeysWithValues: history.steps.map { ($0.number, $0) })
   }
 
@@ -118,7 +119,7 @@ final class HistoryPlayer: @unchecked Sendable {
     case .arm: isFree = false
     default: return true
     }
-    return isFree || !(bodies[step.number] ?? []).contains { $0.operation.changesState }
+    return isFree || !(bodies[.task(step.number)] ?? []).contains { $0.operation.changesState }
   }
 
   private func playRacing() throws {

@@ -63,17 +63,17 @@ enum LockstepTrace {
   private static func losesItsFile(_ source: Int, _ script: [Int: HistoryStep]) -> Bool {
     let connection: Int
     switch script[source]?.operation {
-    case .makeReader(let name, _, _), .makeWriter(let name, _): connection = name
+    case .makeReader(let name, _, _), .makeWriter(let name, _, _): connection = name
     default: return false
     }
     return script.values.contains {
-      if case .replace(connection, _, suspends: true) = $0.operation { true } else { false }
+      if case .replace(connection, _, .suspended) = $0.operation { true } else { false }
     }
   }
 
   /// Whether a connection has taken over such sources with their number: when it is closed depends on them.
   private static func inheritsSources(_ connection: Int, _ script: [Int: HistoryStep]) -> Bool {
-    if case .replace(_, _, suspends: true) = script[connection]?.operation { true } else { false }
+    if case .replace(_, _, .suspended) = script[connection]?.operation { true } else { false }
   }
 
   /// What the same one submitted comes in order, and so do its timers of one delay. Anything else may come in any order.

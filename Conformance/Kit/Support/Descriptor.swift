@@ -40,6 +40,7 @@ final class Descriptor: Sendable {
   // MARK: Bytes
 
   /// Reads once, `limit` bytes at most.
+  @discardableResult
   func receive(_ limit: Int = 65_536) -> Received {
     guard isUsable else { return .failed(EBADF) }
     var bytes = [UInt8](repeating: 0, count: limit)
@@ -107,6 +108,12 @@ final class Descriptor: Sendable {
   }
 
   // MARK: Sockets
+
+  /// Has the system keep as little as it may of what was written and not yet read.
+  func limitRoom() {
+    var size: CInt = 1
+    setsockopt(number, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<CInt>.size))
+  }
 
   /// Sends the end of file and goes on receiving.
   func shutDownWriting() { _ = shutdown(number, CInt(SHUT_WR)) }
