@@ -14,9 +14,20 @@ struct Detaining: Flaw {
   }
 }
 
-/// A backend over `poll(2)` with one fault: a direction that was disarmed is never armed again.
-struct ForgetfulBackend: PollingBackend, ~Copyable {
+/// How often a backend is wrong.
+protocol Habit {
+  /// Of so many times once.
+  static var period: Int { get }
+}
+
+enum EachTime: Habit { static var period: Int { 1 } }
+/// No two plays of a history begin at the same count, so it shows now and then.
+enum EachThirdTime: Habit { static var period: Int { 3 } }
+
+/// A backend over `poll(2)` with one fault: a direction that was disarmed is never armed again, each time or not.
+struct ForgetfulBackend<How: Habit>: PollingBackend, ~Copyable {
   private var registrations: [CInt: (token: Token, interest: Interest)] = [:]
+  private var armings = 0
 
   static var identity: BackendIdentity { BackendIdentity("forgetful") }
 
@@ -34,8 +45,11 @@ struct ForgetfulBackend: PollingBackend, ~Copyable {
   mutating func change(
     _ descriptor: CInt, _ token: Token, from old: Interest, to new: Interest
   ) throws(BackendError) {
+    let arms = !new.isSubset(of: old)
+    if arms { armings += 1 }
     // The fault: what comes anew is cut out.
-    registrations[descriptor]?.interest = old.intersection(new)
+    let forgets = arms && armings % How.period == 0
+    registrations[descriptor]?.interest = forgets ? old.intersection(new) : new
   }
 
   mutating func remove(_ descriptor: CInt, _ token: Token, from interest: Interest) {

@@ -44,45 +44,6 @@ import Testing
     }
   }
 
-  @Test func aWrongHistoryIsShortenedToWhatMatters() throws {
-    let whole = History(.lockstep, seed: 5)
-    let needed: Set<Int> = [whole.steps[2].number, whole.steps[whole.length - 3].number]
-    let finding = HistoryFinding(kind: .differs, reason: "two steps", history: whole)
-    var plays = 0
-    let least = shortest(finding) { part in
-      plays += 1
-      let isWrong = needed.isSubset(of: part.steps.map(\.number))
-      return isWrong ? HistoryFinding(kind: .differs, reason: "two steps", history: part) : nil
-    }
-    #expect(Set(least.history.steps.map(\.number)) == needed)
-    #expect(plays < whole.length * 4)
-    #expect("\(least)".contains("--replay \(least.history.name)"))
-  }
-
-  @Test func aHistoryIsNeverShortenedToNothing() throws {
-    let whole = History(.lockstep, seed: 5)
-    let least = shortest(HistoryFinding(kind: .differs, reason: "always", history: whole)) {
-      HistoryFinding(kind: .differs, reason: "always", history: $0)
-    }
-    #expect(least.history.steps.count == 1)
-    #expect(History(named: least.history.name)?.steps == least.history.steps)
-  }
-
-  /// From the seed to the few steps that matter, and back from their name.
-  @Test func aBackendThatDiffersIsFoundAndTheHistoryShortened() throws {
-    let subjects = [Subject.builtIn[0], Subject(ForgetfulBackend.self)]
-    let options = HistoryOptions(seed: 1, count: 200, choice: .lockstep, patience: .seconds(2))
-    let report = try compareHistories(on: subjects, options: options)
-    let finding = try #require(report.finding, "200 histories showed nothing")
-    #expect(finding.kind == .differs)
-    #expect(finding.reason.contains("forgetful: rejected, S1"), "\(finding)")
-    #expect(finding.history.steps.count <= 8, "\(finding)")
-    let again = try replayHistory(named: finding.history.name, on: subjects, options: options)
-    #expect(again?.finding?.kind == .differs)
-    let alone = try replayHistory(named: finding.history.name, on: [subjects[0]], options: options)
-    #expect(alone?.histories == 1 && alone?.finding == nil)
-  }
-
   /// `activate` waits for the worker that registers: one that never does must not keep the player.
   @Test func aCallThatDoesNotReturnIsAFinding() throws {
     let options = HistoryOptions(count: 50, choice: .lockstep, patience: .milliseconds(200))

@@ -38,56 +38,6 @@ public struct HistoryOptions: Sendable {
   }
 }
 
-/// What was found wrong with a history.
-public struct HistoryFinding: Sendable, CustomStringConvertible {
-  /// Who contradicts whom.
-  public enum Kind: Sendable, Hashable {
-    /// The model does not allow what was observed.
-    case rejected
-    /// Backends made different observations of the same lockstep history.
-    case differs
-  }
-  /// Who contradicts whom.
-  public let kind: Kind
-  /// What was observed on which backend, and the rule that it breaks.
-  public let reason: String
-  /// The rules that the model names, on whatever backend.
-  let rules: Set<String>
-  /// What was observed before the history was made shorter.
-  public internal(set) var firstReason: String
-  /// The history, as short as it could be made.
-  let history: History
-
-  init(kind: Kind, reason: String, rules: Set<String> = [], history: History) {
-    self.kind = kind
-    self.reason = reason
-    self.rules = rules
-    firstReason = reason
-    self.history = history
-    replay = "--replay \(history.name)"
-  }
-
-  /// Whether it may be the same fault: who contradicts whom, and a rule that is broken.
-  func isLike(_ other: HistoryFinding) -> Bool {
-    kind == other.kind && (rules == other.rules || !rules.isDisjoint(with: other.rules))
-  }
-
-  /// The history's name, as `--replay` takes it.
-  public var name: String { history.name }
-  /// The history's steps, as they are printed.
-  public var steps: [String] { history.steps.map(\.description) }
-
-  /// The command that plays it again.
-  public internal(set) var replay: String
-
-  /// The history, what is wrong with it, and the command that plays it again.
-  public var description: String {
-    let steps = steps.map { "      \($0)" }.joined(separator: "\n")
-    let before = firstReason == reason ? "" : "\n    before it was made shorter:\n    \(firstReason)"
-    return "\(reason)\(before)\n    the history:\n\(steps)\n    replay: \(replay)"
-  }
-}
-
 /// What a comparison came to.
 public struct HistoryReport: Sendable {
   /// The names of the backends.
@@ -231,25 +181,27 @@ final class HistoryComparison {
     // In lockstep a backend that alone is rejected has shown something that the other has not.
     let isAlike = history.pace == .racing || rejected == performances.count
     if rejected > 0 {
-      let rules = performances.compactMap { $0.rejection?.reason.prefix { $0 != ":" } }.map(String.init)
       return HistoryFinding(
-        kind: isAlike ? .rejected : .differs, reason: words.joined(separator: "\n    "), rules: Set(rules),
-        history: history)
+        kind: isAlike ? .rejected : .differs, reason: words.joined(separator: "\n    "),
+        faults: performances.compactMap { $0.rejection?.reason }, history: history)
     }
     guard history.pace == .lockstep else { return nil }
     for (subject, performance) in zip(subjects, performances).dropFirst() {
       guard let (first, second) = difference(performances[0].lines, performance.lines) else { continue }
       let reason = "\(subjects[0].name): \(first)\n    \(subject.name): \(second)"
-      return HistoryFinding(kind: .differs, reason: reason, history: history)
+      return HistoryFinding(
+        kind: .differs, reason: reason, faults: [first, second].filter { $0 != nothingMore }, history: history)
     }
     return nil
   }
 
+  private var nothingMore: String { "nothing more" }
+
   /// The first lines that differ.
   private func difference(_ first: [String], _ second: [String]) -> (String, String)? {
     for index in 0..<max(first.count, second.count) {
-      let left = index < first.count ? first[index] : "nothing more"
-      let right = index < second.count ? second[index] : "nothing more"
+      let left = index < first.count ? first[index] : nothingMore
+      let right = index < second.count ? second[index] : nothingMore
       if left != right { return (left, right) }
     }
     return nil
