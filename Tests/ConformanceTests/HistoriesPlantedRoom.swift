@@ -125,6 +125,27 @@ extension Planted {
       $0.read(.gone)
       $0.read(.gone)
     },
+    Planted("a source that moves is told of its number's next connection, but only until it is cancelled", "S7") {
+      $0.filling()
+      $0.called(1, .replace(connection: 10, keepsDuplicate: true, .cancelledAfter))
+      $0.did(2, .retarget(0, .thread(1)), by: .outside(1))
+      $0.completed(2, on: .thread(1), 1)
+      $0.ran(.handler(11), on: .serial(0), 1) {
+        $0.did(3, .fill(connection: 10), by: .handler(11), .threw("gone"))
+        $0.did(4, .suspend(.source(11)), by: .handler(11))
+      }
+      $0.returned(1)
+      $0.ran(.cancelHandler(11), on: .serial(0), 1)
+      $0.rest()
+    } wrong: {
+      $0.filling()
+      $0.called(1, .replace(connection: 10, keepsDuplicate: true, .cancelledAfter))
+      $0.did(2, .retarget(0, .thread(1)), by: .outside(1))
+      $0.completed(2, on: .thread(1), 1)
+      $0.returned(1)
+      $0.ran(.cancelHandler(11), on: .serial(0), 1)
+      $0.ran(.handler(11), on: .serial(0), 1)
+    },
     Planted("a number is gone that nobody took", "S8") {
       $0.reading()
       $0.did(1, .write(connection: 10, 8), .wrote(8))

@@ -9,6 +9,8 @@ extension HistoryModel {
       return line.ended >= asked || line.taken < (asked == .yes ? line.sent : line.mayBeSent)
     case .writer(let name):
       guard let line = lines[name], line.isReplaced == .no || asked == .possibly else { return false }
+      // One that moves registers its number anew, and the successor has room.
+      if line.isReplaced != .no { return true }
       return line.isHungUp >= asked || (asked == .yes ? !line.mayBeFull : line.mayHaveRoom || source.mayBeLate)
     case .refused: return false
     case .merger:

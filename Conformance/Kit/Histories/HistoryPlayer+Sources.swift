@@ -96,7 +96,10 @@ extension HistoryPlayer {
         $0.connections[number] = HistoryConnection(number, .unixStream, near: old.near, far: ends.far)
         if predecessors == .suspended { $0.sourcesOfConnection[number] = $0.sourcesOfConnection[name] }
       }
-      if predecessors == .cancelledAfter { for source in own { source.cancel() } }
+      guard predecessors == .cancelledAfter else { return }
+      // A duplicate goes on being ready: in a race its source is told of that meanwhile.
+      if history.pace == .racing { spin(.microseconds(50)) }
+      for source in own { source.cancel() }
     }
   }
 
