@@ -9,7 +9,7 @@
  *             round between two looks at the counts of rounds: one that wakes runs in the round that it slept in. Else wait until a worker goes to sleep,
  *             and look again.
  *   Leave     each worker is told to leave, and takes no entry any more (custody): it leaves when it is between two. At the deadline: one that is held by a
- *             task is abandoned, and what it submits comes from outside.
+ *             task is abandoned, and what it submits comes from outside. Nor does it look at a list: whose time is over asks under custody for what is left.
  *   Discard   then the coordinator is the consumer of each list, also of one whose runner was abandoned; what is published is discarded and counted. Each
  *             list: not scheduled, a new epoch; something came meanwhile: schedule.
  *   Start     opens the lists; a new worker takes the place of one that was abandoned. A queue that an abandoned thread is still in, and that has been
@@ -22,12 +22,13 @@
  * number reported is that of the tasks discarded, and none of them runs; what is submitted after the start runs.
  *
  *
- * MUTANTS: 5
+ * MUTANTS: 6
  *   1 a VOID is published without a poke: the list is never empty, the shutdown hangs
  *   2 drained is asked of the workers' sleep alone, once each: stopped while one that was looked at has woken and runs
  *   3 a thread looks whether it has to leave, and then takes an entry: two consumers
  *   4 what waits behind an abandoned runner is counted by the list's depth: refused submissions are reported as discarded
  *   5 drained is asked of the workers' sleep only before the lists: one that woke since has moved a task to a list that was looked at
+ *   6 whose time is over looks for what is left beside custody: abandoned meanwhile, it reads what the shutdown has given back
  * CASES: 3
  *   1 no deadline, two queues and two workers, a task that submits to the other queue; 2 a deadline, a queue, a worker that may be held, and a start;
  *   3 as 1, the queues looked at in the other order
@@ -116,6 +117,27 @@ end:
     e = 0
   };
 drain:
+#if CASE == 2
+  /* the end of its time: is anything left? */
+  if
+  :: atomic {
+       true;
+#if MUTANT != 6
+       if :: leaving[me] -> goto unfinished :: else fi;
+#endif
+       assert(!abandoned[me]);
+       if
+       :: q[x].head < S && q[x].slot[q[x].head] >= VOID ->
+          q[x].RUN = false; q[x].POKED = false; away[me] = false;
+          entries!x,q[x].epoch;
+          x = 0;
+          goto next
+       :: else -> goto settle
+       fi
+     }
+  :: true
+  fi;
+#endif
 #if MUTANT == 3
   if :: leaving[me] -> goto unfinished :: else fi;
 #endif

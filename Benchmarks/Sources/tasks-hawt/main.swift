@@ -8,7 +8,7 @@ let dispatcher = try Dispatcher(
     name: "tasks", workers: 2, backend: option("backend", "epoll") == "libevent" ? .libevent : .epoll))
 
 runNamedWorkload([
-  "W1": { Chain.all { repost($0, on: global) } },
+  "W1": { Chain.all { repost($0, on: dispatcher.global()) } },
   "W2.fresh": { Chain.all { repost($0, on: serial) } },
   "W2.reused": reusedChains,
   "W3.p1.fresh": { foreignFresh(producers: 1) },

@@ -142,6 +142,9 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
   /// Runs `handler` once on `queue` when every one of `sources` has run its cancel handler: the place to close a
   /// descriptor that they share (rule S7). With none in the list, at once. It cancels nothing by itself. O(sources).
   ///
+  /// What becomes due while the dispatcher stops, after all else has run, is discarded and reported with what the
+  /// shutdown left (rule L3): ask before you shut down.
+  ///
   /// - Precondition: the queue and the sources are this dispatcher's.
   public func whenCancelled(
     _ sources: [ReadinessSource], on queue: any Queue, _ handler: @escaping @Sendable () throws -> Void

@@ -195,7 +195,7 @@ final class SerialCore: QueueCore, Part, @unchecked Sendable {
       if worker.mustLeave {
         worker.settleReferences()
         // A list without an entry is left as such, or its chunk would stay, and a shutdown take it for unfinished.
-        if !list.hasReady(), leaveEmpty(worker) { return }
+        if !mayHaveMore(worker), leaveEmpty(worker) { return }
         return leaveUnfinished(worker)
       }
       // A thread that a shutdown leaves behind in a task is no consumer any more when that returns (rule L3).
@@ -219,6 +219,14 @@ final class SerialCore: QueueCore, Part, @unchecked Sendable {
       worker.settleReferences()
       worker.callLowWater(bound)
     }
+  }
+
+  /// Whether something is ready, as far as this thread may know: the list of one that a shutdown has left behind is the
+  /// shutdown's, down to its memory.
+  private func mayHaveMore(_ worker: Worker) -> Bool {
+    guard worker.beginTaking() else { return true }
+    defer { worker.custody.leave() }
+    return list.hasReady()
   }
 
   /// Leaves with entries still there: hands the queue on.
