@@ -155,8 +155,8 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
 
   private func place(on worker: Worker, _ point: TimerPoint?) {
     switch clock {
-    case .continuous: worker.timers.continuous.place(self, point)
-    case .suspending: worker.timers.suspending.place(self, point)
+    case .continuous: worker.timers.pointee.continuous.place(self, point)
+    case .suspending: worker.timers.pointee.suspending.place(self, point)
     }
   }
 

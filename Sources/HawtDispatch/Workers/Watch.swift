@@ -62,8 +62,8 @@ final class Watch: @unchecked Sendable {
     var seen = first
     while true {
       // A watcher that sleeps does its duty.
-      if seen != Watch.unarmed, seen != worker.index, !dispatcher.workers[seen].isInUserCode { return }
-      guard dispatcher.workers.contains(where: { $0 !== worker && $0.isInUserCode }) else { return }
+      if seen != Watch.unarmed, seen != worker.index, owner.use({ !$0.workers[seen].isInUserCode }) { return }
+      guard owner.use({ $0.workers.contains { $0 !== worker && $0.isInUserCode } }) else { return }
       let (mine, now) = watcher.compareExchange(
         expected: seen, desired: worker.index, ordering: .sequentiallyConsistent)
       if mine {

@@ -31,8 +31,8 @@ extension Worker {
     leaveLease()
     // Looked at once, and after the lease is left: what comes later is run in the next round, under the watch.
     guard hasWork else { return }
-    dispatcher.wakePolicy.workerBegins()
-    dispatcher.watch.workerBegins(self)
+    wakePolicy.workerBegins()
+    withDispatcher { $0.watch.workerBegins(self) }
     runPhase()
   }
 
@@ -46,7 +46,7 @@ extension Worker {
       fatalError("dispatcher '\(dispatcher.name)', worker \(index): the poller is beyond use: \(error)")
     }
     deliver(poller, blocked: mode == .untilReady, server: server.ref)
-    if poller.alarmRang { dispatcher.watch.rang(of: self, by: server) }
+    if poller.alarmRang { withDispatcher { $0.watch.rang(of: self, by: server) } }
   }
 
   private func deliver(_ poller: Poller, blocked: Bool, server: WorkerRef) {
@@ -64,15 +64,15 @@ extension Worker {
   }
 
   private func setDeadlines(_ poller: Poller) {
-    poller.setDeadline(.continuous, timers.continuous.wakeTime)
-    poller.setDeadline(.suspending, timers.suspending.wakeTime)
+    poller.setDeadline(.continuous, timers.pointee.continuous.wakeTime)
+    poller.setDeadline(.suspending, timers.pointee.suspending.wakeTime)
   }
 
   private func expireTimers() {
-    switch (timers.continuous.earliest != nil, timers.suspending.earliest != nil) {
+    switch (timers.pointee.continuous.earliest != nil, timers.pointee.suspending.earliest != nil) {
     case (true, true): expireBoth()
-    case (true, false): timers.continuous.expire(TimerClock.continuous.now, on: self)
-    case (false, true): timers.suspending.expire(TimerClock.suspending.now, on: self)
+    case (true, false): timers.pointee.continuous.expire(TimerClock.continuous.now, on: self)
+    case (false, true): timers.pointee.suspending.expire(TimerClock.suspending.now, on: self)
     case (false, false): break
     }
   }
@@ -82,11 +82,11 @@ extension Worker {
   private func expireBoth() {
     let (continuous, suspending) = TimerClock.bothNow
     while true {
-      switch (timers.continuous.lateness(at: continuous), timers.suspending.lateness(at: suspending)) {
+      switch (timers.pointee.continuous.lateness(at: continuous), timers.pointee.suspending.lateness(at: suspending)) {
       case (nil, nil): return
       case (let late?, let other) where late >= other ?? 0:
-        timers.continuous.expire(continuous - (other ?? 0), on: self)
-      case (let other, _?): timers.suspending.expire(suspending - (other ?? 0), on: self)
+        timers.pointee.continuous.expire(continuous - (other ?? 0), on: self)
+      case (let other, _?): timers.pointee.suspending.expire(suspending - (other ?? 0), on: self)
       default: return
       }
     }
@@ -96,18 +96,20 @@ extension Worker {
 
   private func sleepUntilReady() {
     // An empty thread queue leaves no chunk behind.
-    thread.settleIfEmpty(ref)
+    ownQueue._withUnsafeGuaranteedRef { $0.settleIfEmpty(ref) }
     sleep.store(Sleep.sleeping, ordering: .sequentiallyConsistent)
-    dispatcher.wakePolicy.setIdle(index)
+    wakePolicy.setIdle(index)
     // After the announcement: what was submitted before it is seen here, what comes after it writes to the waker.
     let mode: WaitMode =
-      hasAnythingBeforeSleep || dispatcher.hasUnpinnedWork || custody.isLeaving ? .now : .untilReady
+      hasAnythingBeforeSleep || withDispatcher { $0.hasUnpinnedWork } || custody.isLeaving ? .now : .untilReady
     if mode == .untilReady {
-      dispatcher.watch.workerSleeps(self)
-      if dispatcher.isClosing { dispatcher.shutdown.workerSleeps() }
+      withDispatcher { dispatcher in
+        dispatcher.watch.workerSleeps(self)
+        if dispatcher.isClosing { dispatcher.shutdown.workerSleeps() }
+      }
     }
     poll(mode, by: self)
-    dispatcher.wakePolicy.clearIdle(index)
+    wakePolicy.clearIdle(index)
     let woken = sleep.exchange(Sleep.awake, ordering: .sequentiallyConsistent)
     if woken == Sleep.notifiedToSearch { local.pointee.isSearching = true }
     expireTimers()
@@ -115,7 +117,7 @@ extension Worker {
   }
 
   private var hasAnythingBeforeSleep: Bool {
-    thread.hasReady || !mailbox.isEmpty || !ring.isEmptyBeforeSleep
+    ownQueue._withUnsafeGuaranteedRef { $0.hasReady } || !mailbox.isEmpty || !ring.isEmptyBeforeSleep
   }
 
   /// Ends the sleep that the worker has announced, if it has; merged: one write for one sleep (rule Q5). Any thread,
@@ -146,7 +148,7 @@ extension Worker {
   /// Whether there is work for this worker; if there is none here, it looks at the peers' and, for a while, for work
   /// from anywhere. Under the worker's own lease.
   private func findWork() -> Bool {
-    let policy = dispatcher.wakePolicy
+    let policy = wakePolicy
     // A worker that was woken to search is counted already.
     if !local.pointee.isSearching {
       if hasWork { return true }
@@ -154,8 +156,8 @@ extension Worker {
     }
     local.pointee.isSearching = false
     var found = search()
-    if !found, dispatcher.settings.idleSpin > 0 {
-      let end = monotonicNow() &+ dispatcher.settings.idleSpin
+    if !found, idleSpin > 0 {
+      let end = monotonicNow() &+ idleSpin
       repeat {
         for _ in 0..<16 { hawt_pause() }
         found = search()
@@ -170,11 +172,13 @@ extension Worker {
     // A shared entry is taken while this worker still counts as the searcher, so that one entry wakes one worker.
     if !injection(1).looksEmpty { takeShared() }
     if hasWork { return true }
-    let workers = dispatcher.workers
-    for offset in 1..<max(1, workers.count) where steal(from: workers[(index + offset) % workers.count], all: false) {
-      return true
+    return withDispatcher { dispatcher in
+      let workers = dispatcher.workers
+      for offset in 1..<max(1, workers.count) where steal(from: workers[(index + offset) % workers.count], all: false) {
+        return true
+      }
+      return false
     }
-    return false
   }
 
   private func takeShared() {
@@ -204,10 +208,9 @@ extension Worker {
 
   /// Serves the pollers, timers and run queues of peers that are stuck in a task. Under the worker's own lease.
   private func checkPeers(_ now: Nanoseconds) {
-    let workers = dispatcher.workers
-    guard workers.count > 1, now &- local.pointee.lastPeerCheck >= stuckAfter else { return }
+    guard now &- local.pointee.lastPeerCheck >= stuckAfter else { return }
     local.pointee.lastPeerCheck = now
-    for peer in workers where peer !== self && peer.isStuck(now) { serve(peer) }
+    for peer in dispatcher.workers where peer !== self && peer.isStuck(now) { serve(peer) }
   }
 
   /// Whether the worker has been in user code for long.

@@ -97,6 +97,8 @@ final class Worker: @unchecked Sendable {
   let pollInterval: Nanoseconds
   /// How long a worker may be in user code before its peers serve its poller (rule Q13).
   let stuckAfter: Nanoseconds
+  /// How long a worker that finds nothing goes on looking before it sleeps.
+  let idleSpin: Nanoseconds
   /// How long an idle worker sleeps at most while another is in user code.
   var watchInterval: Nanoseconds { stuckAfter &* 2 }
   let roots: (Unmanaged<QueueCore>, Unmanaged<QueueCore>, Unmanaged<QueueCore>)
@@ -120,7 +122,8 @@ final class Worker: @unchecked Sendable {
   }
   /// A `Poller`, owned.
   private let pollerWord = Atomic<UInt>(0)
-  var timers: (continuous: TimerHeap, suspending: TimerHeap)
+  /// Behind a pointer for `local`'s reason.
+  let timers: UnsafeMutablePointer<(continuous: TimerHeap, suspending: TimerHeap)>
 
   init(
     thread: ThreadCore, globals: [GlobalCore], wakePolicy: WakePolicy, shares: PriorityShares, settings: Settings,
@@ -137,17 +140,21 @@ final class Worker: @unchecked Sendable {
     tasksBetweenClockChecks = settings.tasksBetweenClockChecks
     pollInterval = settings.pollInterval
     stuckAfter = settings.stuckAfter
+    idleSpin = settings.idleSpin
     index = thread.index
     local = .allocate(capacity: 1)
     let frames = UnsafeMutablePointer<Unmanaged<QueueCore>>.allocate(capacity: settings.maximumTargetDepth * 4)
     local.initialize(to: Local(frames: frames))
-    timers = (TimerHeap(), TimerHeap())
+    timers = .allocate(capacity: 1)
+    timers.initialize(to: (TimerHeap(), TimerHeap()))
   }
 
   deinit {
     poller = nil
-    timers.continuous.removeAll()
-    timers.suspending.removeAll()
+    timers.pointee.continuous.removeAll()
+    timers.pointee.suspending.removeAll()
+    timers.deinitialize(count: 1)
+    timers.deallocate()
     local.pointee.frames.deallocate()
     local.deinitialize(count: 1)
     local.deallocate()
@@ -156,6 +163,9 @@ final class Worker: @unchecked Sendable {
   /// Before anybody else knows the worker.
   func adopt(_ dispatcher: DispatcherCore) { owner.set(dispatcher) }
   @inline(__always) var dispatcher: DispatcherCore { owner.value }
+  /// The same, without a reference count: for what every round does.
+  @inline(__always)
+  func withDispatcher<Value>(_ body: (DispatcherCore) -> Value) -> Value { owner.use(body) }
 
   /// The worker that the calling thread is, of whatever dispatcher.
   @inline(__always)
