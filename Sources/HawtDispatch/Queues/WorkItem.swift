@@ -58,7 +58,7 @@ final class WorkItemCore: Runnable, @unchecked Sendable {
   private let job: Job
   private let cancelled = Atomic<Bool>(false)
 
-  init(_ job: Job) { self.job = job }
+  init(_ job: consuming Job) { self.job = job }
 
   func cancel() { cancelled.store(true, ordering: .sequentiallyConsistent) }
   var isCancelled: Bool { cancelled.load(ordering: .sequentiallyConsistent) }

@@ -1,11 +1,14 @@
 internal import CLinux
 internal import Synchronization
 
-/// A closure in a structure of its own, which gives it one layout: `HandlerSlot` keeps the words of such a structure.
-protocol Handler: Sendable {}
+/// A closure in a structure of its own, which gives it one layout: `HandlerSlot` keeps the words of such a structure. It has
+/// one owner, who calls it once, so that no reference is counted beside that.
+protocol Handler: ~Copyable, Sendable {}
 
-struct CancelHandler: Handler {
+struct CancelHandler: Handler, ~Copyable {
   let run: @Sendable () throws -> Void
+  @inline(__always)
+  consuming func call() throws { try run() }
 }
 
 /// A place for one handler that may be replaced while it runs: the runner takes a reference of its own.
@@ -22,12 +25,13 @@ struct HandlerSlot: ~Copyable, @unchecked Sendable {
 
   /// The handler, with a reference of the caller's own.
   @inline(__always)
-  func current<Kind: Handler>(_ kind: Kind.Type) -> Kind? {
+  func current<Kind: Handler & ~Copyable>(_ kind: Kind.Type) -> Kind? {
     let context = lock()
     let function = self.function.load(ordering: .relaxed)
     if let object = UnsafeRawPointer(bitPattern: context) { hawt_retain(object) }
     unlock(context)
-    return function == 0 ? nil : HandlerSlot.handler(function, context)
+    if function == 0 { return nil }
+    return HandlerSlot.handler(function, context)
   }
 
   /// Whether there is one. Sequentially consistent, for who asks after another change.
@@ -35,7 +39,7 @@ struct HandlerSlot: ~Copyable, @unchecked Sendable {
   var isSet: Bool { function.load(ordering: .sequentiallyConsistent) != 0 }
 
   /// Replaces the handler.
-  func set<Kind: Handler>(_ handler: Kind) {
+  func set<Kind: Handler & ~Copyable>(_ handler: consuming Kind) {
     let (function, context) = HandlerSlot.words(handler)
     replace(function, context)
   }
@@ -66,17 +70,18 @@ struct HandlerSlot: ~Copyable, @unchecked Sendable {
 
   /// Moves the words of the closure out of Swift's hands: initialized into the buffer and never deinitialized there, so
   /// that the slot owns the reference.
-  private static func words<Kind: Handler>(_ handler: Kind) -> (UInt, UInt) {
+  private static func words<Kind: Handler & ~Copyable>(_ handler: consuming Kind) -> (UInt, UInt) {
     trap(unless: MemoryLayout<Kind>.size == MemoryLayout<(UInt, UInt)>.size, "a handler is more than one closure")
+    var moved: Kind? = consume handler
     return withUnsafeTemporaryAllocation(of: Kind.self, capacity: 1) { buffer in
-      buffer.baseAddress!.initialize(to: handler)
+      buffer.baseAddress!.initialize(to: moved.take()!)
       return UnsafeRawPointer(buffer.baseAddress!).load(as: (UInt, UInt).self)
     }
   }
 
   /// The inverse: the same two words, with a reference, given back to Swift.
   @inline(__always)
-  private static func handler<Kind: Handler>(_ function: UInt, _ context: UInt) -> Kind {
+  private static func handler<Kind: Handler & ~Copyable>(_ function: UInt, _ context: UInt) -> Kind {
     withUnsafeTemporaryAllocation(of: Kind.self, capacity: 1) { buffer in
       UnsafeMutableRawPointer(buffer.baseAddress!).storeBytes(of: (function, context), as: (UInt, UInt).self)
       return buffer.baseAddress!.move()

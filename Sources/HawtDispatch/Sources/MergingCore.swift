@@ -4,12 +4,14 @@ internal import Synchronization
 final class MergingCore<Element: Sendable, Aggregate: Sendable>: SourceBase, @unchecked Sendable {
   // Sound as Sendable: `lock` guards `waiting`.
 
-  struct EventHandler: Handler {
+  struct EventHandler: Handler, ~Copyable {
     let run: @Sendable (Aggregate) throws -> Void
+    consuming func call(_ aggregate: Aggregate) throws { try run(aggregate) }
   }
 
-  struct ResidueHandler: Handler {
+  struct ResidueHandler: Handler, ~Copyable {
     let run: @Sendable (Aggregate?) throws -> Void
+    consuming func call(_ residue: Aggregate?) throws { try run(residue) }
   }
 
   private let aggregation: Aggregation<Element, Aggregate>
@@ -62,12 +64,12 @@ final class MergingCore<Element: Sendable, Aggregate: Sendable>: SourceBase, @un
 
   override func deliver(on worker: Worker) {
     guard let handler = eventHandler.current(EventHandler.self), let aggregate = takeWaiting() else { return }
-    do { try handler.run(aggregate) } catch { dispatcher.report(error, .eventHandler, on: worker.currentQueue) }
+    do { try handler.call(aggregate) } catch { dispatcher.report(error, .eventHandler, on: worker.currentQueue) }
   }
 
   override func runCancelHandler(on worker: Worker) {
     let residue = takeWaiting()
     guard let handler = cancelHandler.current(ResidueHandler.self) else { return }
-    do { try handler.run(residue) } catch { dispatcher.report(error, .cancelHandler, on: worker.currentQueue) }
+    do { try handler.call(residue) } catch { dispatcher.report(error, .cancelHandler, on: worker.currentQueue) }
   }
 }

@@ -1,12 +1,15 @@
 internal import Polling
 internal import Synchronization
 
-struct ReadinessHandler: Handler {
+struct ReadinessHandler: Handler, ~Copyable {
   let run: @Sendable (ReadinessEvent) throws -> Void
+  @inline(__always)
+  consuming func call(_ event: ReadinessEvent) throws { try run(event) }
 }
 
-struct ErrorHandler: Handler {
+struct ErrorHandler: Handler, ~Copyable {
   let run: @Sendable (SourceError) -> Void
+  consuming func call(_ error: SourceError) { run(error) }
 }
 
 /// A readiness source inside: brings its registration into line with what is desired, and turns reports into entries.
@@ -176,7 +179,7 @@ class ReadinessCore: SourceBase, @unchecked Sendable {
     defer { deliveries.store(deliveries.load(ordering: .relaxed) &+ 1, ordering: .releasing) }
     let event = ReadinessEvent(self, Interest(rawValue: readiness.load(ordering: .relaxed)))
     do {
-      try handler.run(event)
+      try handler.call(event)
     } catch {
       dispatcher.report(error, .eventHandler, on: worker.currentQueue)
     }
@@ -207,7 +210,7 @@ class ReadinessCore: SourceBase, @unchecked Sendable {
   final override func runCancelHandler(on worker: Worker) {
     tellRefusal { error in
       if let handler = errorHandler.current(ErrorHandler.self) {
-        handler.run(error)
+        handler.call(error)
       } else {
         dispatcher.report(error, .sourceError, on: worker.currentQueue)
       }

@@ -52,7 +52,7 @@ class SourceBase: PollerWork, Part, @unchecked Sendable {
   func runCancelHandler(on worker: Worker) {
     // Readiness and timer sources; a merging source has another type of handler.
     guard let handler = cancelHandler.current(CancelHandler.self) else { return }
-    do { try handler.run() } catch { dispatcher.report(error, .cancelHandler, on: worker.currentQueue) }
+    do { try handler.call() } catch { dispatcher.report(error, .cancelHandler, on: worker.currentQueue) }
   }
   /// Whether what an entry stood for has to be kept when the entry is dropped. A level is reported again by itself.
   var keepsSignals: Bool { true }
@@ -146,7 +146,7 @@ class SourceBase: PollerWork, Part, @unchecked Sendable {
   // MARK: What users call
 
   /// Sets one of its handlers. No effect on a cancelled source.
-  final func set(_ slot: borrowing HandlerSlot, _ handler: some Handler) {
+  final func set(_ slot: borrowing HandlerSlot, _ handler: consuming some Handler & ~Copyable) {
     _ = dispatcher.enter(title)
     guard !isCancelled else { return }
     slot.set(handler)

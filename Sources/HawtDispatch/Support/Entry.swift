@@ -1,7 +1,13 @@
 /// A closure that is stored in one layout. A bare closure in a generic container would be re-abstracted, which costs
-/// one more allocation a task.
-struct Job {
+/// one more allocation a task. It has one owner, so that nobody counts a reference to what the closure captures.
+struct Job: ~Copyable, Sendable {
   let run: @Sendable () throws -> Void
+
+  /// Runs it and ends its life.
+  @inline(__always)
+  consuming func finish(_ report: (any Error) -> Void) {
+    do { try run() } catch { report(error) }
+  }
 }
 
 /// Something with a lifetime of its own that a queue can run: a work item, a timer, a source's event.
@@ -63,7 +69,7 @@ struct Entry {
     // there, so that the entry owns them.
     var moved: Job? = consume job
     let words = withUnsafeTemporaryAllocation(of: Job.self, capacity: 1) { buffer in
-      buffer.baseAddress!.initialize(to: moved.take().unsafelyUnwrapped)
+      buffer.baseAddress!.initialize(to: moved.take()!)
       return UnsafeRawPointer(buffer.baseAddress!).load(as: (UInt, UInt).self)
     }
     self.init(tag: Kind.job, first: words.0, second: words.1)

@@ -17,7 +17,7 @@ final class OneShotTimer: ArmedTimer, @unchecked Sendable {
 
   init(group: consuming TimerGroup, _ job: consuming Job) {
     self.group = group
-    self.job = job
+    self.job = consume job
   }
 
   /// - Returns: false if the dispatcher takes no timers.
@@ -34,7 +34,7 @@ final class OneShotTimer: ArmedTimer, @unchecked Sendable {
       expected: OneShotTimer.queued, desired: OneShotTimer.started, ordering: .acquiringAndReleasing)
     // Moved out, which counts no reference.
     guard starts, let job = job.take() else { return }
-    do { try job.run() } catch { worker.dispatcher.report(error, .timer, on: worker.currentQueue) }
+    job.finish { worker.dispatcher.report($0, .timer, on: worker.currentQueue) }
   }
 
   func cancel() -> Bool {

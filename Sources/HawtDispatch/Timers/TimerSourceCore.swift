@@ -1,7 +1,9 @@
 internal import Synchronization
 
-struct TimerHandler: Handler {
+struct TimerHandler: Handler, ~Copyable {
   let run: @Sendable (TimerEvent) throws -> Void
+  @inline(__always)
+  consuming func call(_ event: TimerEvent) throws { try run(event) }
 }
 
 /// A timer source inside: a schedule, the armed timer that stands for its next beat, and the beats not yet delivered.
@@ -127,7 +129,7 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
     }
     // Rescheduled since the entry was made.
     guard count > 0 else { return }
-    do { try handler.run(TimerEvent(beats: count)) } catch {
+    do { try handler.call(TimerEvent(beats: count)) } catch {
       dispatcher.report(error, .eventHandler, on: worker.currentQueue)
     }
   }

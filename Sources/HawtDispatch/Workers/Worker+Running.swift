@@ -52,10 +52,8 @@ extension Worker {
     if local.pointee.owed != 0, local.pointee.owed != entry.first { settleReferences() }
     switch entry.kind {
     case Entry.Kind.job:
-      let job = entry.takeJob()
-      do { try job.run() } catch { dispatcher.report(error, .task, on: currentQueue) }
-      // Ends the closure's life here: its captures are gone before the next task starts (rule Q6).
-      _ = consume job
+      // Ends the closure's life: its captures are gone before the next task starts (rule Q6).
+      entry.takeJob().finish { dispatcher.report($0, .task, on: currentQueue) }
       countTask()
     case Entry.Kind.queue:
       let queue = entry.queue
