@@ -54,7 +54,7 @@ final class GlobalCore: QueueCore, @unchecked Sendable {
       return false
     }
     // One entry is run next by the worker that pushes it; a second is worth a peer's waking up.
-    if worker == nil || injection.count > 1 { dispatcher.wakePolicy.notify() }
+    if worker == nil || injection.count > 1 { withDispatcher { $0.wakePolicy.notify() } }
     return true
   }
 }

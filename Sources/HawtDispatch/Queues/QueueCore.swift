@@ -36,12 +36,15 @@ class QueueCore: @unchecked Sendable {
   }
 
   @inline(never)
-  private func enterSlowly() -> WorkerRef? { dispatcher.enter(title) }
+  private func enterSlowly() -> WorkerRef? { owner.use { $0.enter(title) } }
 
   /// Names it in traps.
   final var title: String { "queue '\(label)'" }
 
   @inline(__always) final var dispatcher: DispatcherCore { owner.value }
+  /// The same, without a reference count, for which all foreign threads would contend.
+  @inline(__always)
+  final func withDispatcher<Value>(_ body: (DispatcherCore) -> Value) -> Value { owner.use(body) }
   final func adopt(_ dispatcher: DispatcherCore) { owner.set(dispatcher) }
 
   /// The extras if there are any.

@@ -32,7 +32,7 @@ final class ThreadCore: QueueCore, @unchecked Sendable {
     if worker?.index != index { wakeOwner() }
   }
 
-  private func wakeOwner() { dispatcher.workers[index].wakeIfAsleep() }
+  private func wakeOwner() { withDispatcher { $0.workers[index].wakeIfAsleep() } }
 
   // MARK: Its worker's
 
