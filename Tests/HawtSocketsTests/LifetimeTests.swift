@@ -154,7 +154,7 @@ struct LifetimeTests {
       }
       isRunning.pass()
       let report = Promise<ShutdownReport>()
-      dispatcher.shutdown { report.fulfil($0) }
+      dispatcher.shutdown(deadline: .seconds(3_600)) { report.fulfil($0) }
       sockets.cancel()
       for _ in 0..<3 { await sockets.ends.next() }
       goOn.open()
