@@ -29,6 +29,33 @@ struct ClosingTests {
     #expect(system.counts.value.isBalanced)
   }
 
+  @Test("A cancel that meets the first write that has to wait closes the connection all the same", arguments: backends)
+  func cancelMeetsFirstWait(backend: Backend) async throws {
+    let system = TestSystem()
+    system.faults.update { $0.mostPerWrite = 0 }
+    try await withDispatcher(backend) { dispatcher in
+      for round in 0..<4_000 {
+        let (near, far) = try socketPair()
+        system.counts.update { $0.opened[near, default: 0] += 1 }
+        let connection = Connection(adopting: near, on: dispatcher.makeSerialQueue(), system: system)
+        let closed = Promise<Void>()
+        try await on(connection) {
+          $0.setCloseHandler { _ in closed.fulfil() }
+          try $0.activate()
+        }
+        let before = system.counts.value.writes
+        connection.queue.async { try connection.write([1, 2, 3]) }
+        while system.counts.value.writes == before {}
+        // The write goes on to wait for room meanwhile: somewhere on its way the cancel meets it.
+        for _ in 0..<round % 40 { _ = system.counts.value.writes }
+        connection.cancel()
+        await closed.next()
+        SocketSystems.kernel.close(far)
+      }
+    }
+    #expect(system.counts.value.isBalanced)
+  }
+
   @Test("A connection that was never activated is closed when it is dropped")
   func droppedUnused() async throws {
     let system = TestSystem()

@@ -172,8 +172,13 @@ public final class DatagramSocket: @unchecked Sendable {
   }
 
   private func makeWriteSource() -> ReadinessSource {
-    let made = writeSource.storeIfNil(queue.dispatcher.makeWriteSource(socket.number, target: queue))
+    let made = queue.dispatcher.makeWriteSource(socket.number, target: queue)
+    // First: a cancel from elsewhere finds what is stored, and a source that is cancelled takes no handler.
     socket.isWatched(by: made)
+    _ = writeSource.storeIfNil(made)
+    // A cancel that came too early to find it has cancelled the read source: each stores its own, then looks for the other's.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    if readSource.isCancelled { made.cancel() }
     return made
   }
 
@@ -238,6 +243,8 @@ public final class DatagramSocket: @unchecked Sendable {
   /// that: a dispatcher that stops refuses tasks, or drops them at its deadline.
   private func cancelSources() {
     readSource.cancel()
+    // The queue may be making the write source: see `makeWriteSource`.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
     writeSource.load()?.cancel()
     writeTimer.load()?.cancel()
   }

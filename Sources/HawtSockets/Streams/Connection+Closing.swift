@@ -104,6 +104,8 @@ extension Connection {
   /// do that: a dispatcher that stops refuses tasks, or drops them at its deadline.
   private func cancelSources() {
     readSource.cancel()
+    // The queue may be making the write source: see `makeWriteSource`.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
     writeSource.load()?.cancel()
   }
 }

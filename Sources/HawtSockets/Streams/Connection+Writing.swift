@@ -100,8 +100,13 @@ extension Connection {
   }
 
   private func makeWriteSource() -> ReadinessSource {
-    let made = writeSource.storeIfNil(queue.dispatcher.makeWriteSource(descriptor, target: queue))
+    let made = queue.dispatcher.makeWriteSource(descriptor, target: queue)
+    // First: a cancel from elsewhere finds what is stored, and a source that is cancelled takes no handler.
     socket.isWatched(by: made)
+    _ = writeSource.storeIfNil(made)
+    // A cancel that came too early to find it has cancelled the read source: each stores its own, then looks for the other's.
+    atomicMemoryFence(ordering: .sequentiallyConsistent)
+    if readSource.isCancelled { made.cancel() }
     return made
   }
 }

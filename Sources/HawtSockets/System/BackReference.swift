@@ -1,4 +1,5 @@
 import CLinux
+import Glibc
 import Synchronization
 
 /// A reference from a part to what owns it, which keeps nothing alive: null once the owner goes. What `weak` is, without the
@@ -7,6 +8,8 @@ struct BackReference: ~Copyable, @unchecked Sendable {
   // Sound as Sendable: the low bit of the word is a lock that is held for a few instructions. The owner's deinitializer waits
   // for it in `end`, so the owner's memory is there while a reference to it is tried.
   private let word = Atomic<UInt>(0)
+  /// The process that made it. In a child of it that was forked meanwhile, a thread that is not there may hold the lock.
+  private let process = getpid()
 
   private static let locked: UInt = 1
 
@@ -17,6 +20,8 @@ struct BackReference: ~Copyable, @unchecked Sendable {
 
   /// The first thing that the owner's deinitializer does.
   func end() {
+    // Nobody else is left there who could look for the owner.
+    guard getpid() == process else { return }
     _ = lock()
     unlock(0)
   }
