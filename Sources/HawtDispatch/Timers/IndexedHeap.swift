@@ -62,10 +62,19 @@ struct IndexedHeap<Element: HeapElement> {
       nodes[gap] = last
       siftUp(gap)
     }
-    if nodes.capacity > 1024, nodes.count < nodes.capacity / 4 { nodes = Array(nodes) }
+    if nodes.capacity > 1024, nodes.count < nodes.capacity / 4 { shrink() }
     // A heap that is empty may stay so for long; one that is used now and then keeps a few.
     if nodes.isEmpty, nodes.capacity > 64 { nodes = [] }
     return element
+  }
+
+  /// With room for as many again, so that one that stays as it is does not shrink and grow in turn. O(elements left), once
+  /// in as many removals.
+  private mutating func shrink() {
+    var fewer: [Node] = []
+    fewer.reserveCapacity(2 * nodes.count)
+    fewer += nodes
+    nodes = fewer
   }
 
   /// Gives an element another key.
