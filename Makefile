@@ -79,9 +79,11 @@ formats: ## have the command's formats read by prove, xmllint and junitparser
 	$(SWIFT) build --product hawt-conformance-broken $(flags)
 	Scripts/check-formats $(scratch)/debug
 
-# OTHERS=K/N: only about every N-th are other families asked, which takes most of the time. CONFIG=debug builds faster.
+# OTHERS=K/N: only about every N-th are other families asked, which takes most of the time; OTHERS=none: about none.
+# CONFIG=debug builds faster.
 mutants: ## break the production code in each committed way and see that its rule fails, and no unrelated one
-	TRAITS=$(subst --traits ,,$(traits_$(configuration))) Conformance/Broken/run.sh $(if $(OTHERS),--others $(OTHERS))
+	TRAITS=$(subst --traits ,,$(traits_$(configuration))) Conformance/Broken/run.sh \
+	  $(if $(filter none,$(OTHERS)),--alone,$(if $(OTHERS),--others $(OTHERS)))
 
 mutants-quick: ## the same with a few of them, one for each family of rules at least
 	CONFIG=debug PATIENCE=$(or $(PATIENCE),3) TRAITS=$(subst --traits ,,$(traits_$(configuration))) \

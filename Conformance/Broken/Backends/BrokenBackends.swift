@@ -31,7 +31,7 @@ public struct BrokenSubject: Sendable, CustomStringConvertible {
   public static let all = [
     BrokenSubject("edge-triggered", EdgeTriggered.self, "B1", mayBreak: everything),
     BrokenSubject("masked-hang-up", MaskedHangUp.self, "B1", mayBreak: "SB"),
-    BrokenSubject("early-report", EarlyReport.self, "B1", mayBreak: "MSB"),
+    BrokenSubject("early-report", EarlyReport.self, "B1", mayBreak: "QMSB"),
     BrokenSubject("directions-exchanged", DirectionsExchanged.self, "B1", mayBreak: everything),
     BrokenSubject("added-replaces", AddedReplaces.self, "B1", mayBreak: "SB"),
     BrokenSubject("empty-interest-stays", EmptyInterestStays.self, "B2", mayBreak: "MB"),
