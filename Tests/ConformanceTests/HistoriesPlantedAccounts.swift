@@ -143,17 +143,60 @@ extension Planted {
       $0.note(.reported(discarded: 0, dropped: 0, stuck: 0))
       $0.returned(1, .accepted)
     },
-    Planted("a shutdown gives up a joint handler that was asked for before it", "L3") {
+    Planted("a shutdown puts off a joint handler that was asked for before it", "L3") {
       $0.did(1, .connect(.unixStream))
       $0.did(2, .shutDown(isPatient: true))
       // One that is asked for now may come when all has been drained.
       $0.did(3, .close(connection: 1))
-      $0.note(.reported(discarded: 1, dropped: 0, stuck: 0))
+      $0.note(.reported(discarded: 0, dropped: 0, stuck: 0))
     } wrong: {
       $0.did(1, .connect(.unixStream))
       $0.did(3, .close(connection: 1))
       $0.did(2, .shutDown(isPatient: true))
+      $0.note(.reported(discarded: 0, dropped: 0, stuck: 0))
+    },
+    Planted("a shutdown counts a joint handler among the tasks that it gives up", "L3") {
+      $0.did(1, .connect(.unixStream))
+      $0.did(2, .shutDown(isPatient: false))
+      $0.did(3, .close(connection: 1))
+      $0.note(.reported(discarded: 0, dropped: 0, stuck: 0))
+    } wrong: {
+      $0.did(1, .connect(.unixStream))
+      $0.did(2, .shutDown(isPatient: false))
+      $0.did(3, .close(connection: 1))
       $0.note(.reported(discarded: 1, dropped: 0, stuck: 0))
+    },
+    Planted("a joint handler that a shutdown put off never runs", "S7") {
+      $0.did(1, .connect(.unixStream))
+      $0.did(2, .shutDown(isPatient: true))
+      $0.did(3, .close(connection: 1))
+      $0.note(.reported(discarded: 0, dropped: 0, stuck: 0))
+      $0.did(4, .restart)
+      $0.ran(.closing(1), on: .global)
+      $0.rest()
+    } wrong: {
+      $0.did(1, .connect(.unixStream))
+      $0.did(2, .shutDown(isPatient: true))
+      $0.did(3, .close(connection: 1))
+      $0.note(.reported(discarded: 0, dropped: 0, stuck: 0))
+      $0.did(4, .restart)
+      $0.rest()
+    },
+    Planted("the completion of a retarget that a shutdown put off never comes", "M3") {
+      $0.called(1, .retarget(0, .thread(1)))
+      $0.did(2, .shutDown(isPatient: true), by: .outside(1))
+      $0.returned(1)
+      $0.note(.reported(discarded: 0, dropped: 0, stuck: 0))
+      $0.did(4, .restart)
+      $0.completed(1, on: .thread(1), 1)
+      $0.rest()
+    } wrong: {
+      $0.called(1, .retarget(0, .thread(1)))
+      $0.did(2, .shutDown(isPatient: true), by: .outside(1))
+      $0.returned(1)
+      $0.note(.reported(discarded: 0, dropped: 0, stuck: 0))
+      $0.did(4, .restart)
+      $0.rest()
     },
   ]
 }

@@ -15,11 +15,11 @@ extension HistoryModel {
     }
     for (name, source) in sources { found += owed(by: source, name) }
     for (number, completion) in completions {
-      guard completion.acceptedAt != nil, !completion.hasStarted, !completion.isForgotten, mustRun(completion.target)
+      guard completion.acceptedAt != nil, !completion.hasStarted, mustRun(completion.target)
       else { continue }
       found.append("M3: retarget \(number) never completed")
     }
-    for (line, closing) in closings where closing.returnedAt != nil && !closing.hasStarted && !closing.isForgotten {
+    for (line, closing) in closings where closing.returnedAt != nil && !closing.hasStarted {
       if hasCancelled(closing) { found.append("S7: c\(line) was never closed, though every cancel handler has run") }
     }
     return found

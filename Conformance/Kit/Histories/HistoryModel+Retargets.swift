@@ -11,7 +11,6 @@ extension HistoryModel {
     var acceptedAt: Int?
     var isRefused = false
     var hasStarted = false
-    var isForgotten = false
     /// What the retarget came to: said once, by its completion.
     var hasSpoken = false
     /// Of one that was superseded: those of which one at least took effect after it.

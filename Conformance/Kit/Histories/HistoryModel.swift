@@ -209,7 +209,6 @@ extension HistoryModel {
     let sources: [Int]
     var returnedAt: Int?
     var hasStarted = false
-    var isForgotten = false
   }
 
   /// User code that has started and not ended.

@@ -142,8 +142,7 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
   /// Runs `handler` once on `queue` when every one of `sources` has run its cancel handler: the place to close a
   /// descriptor that they share (rule S7). With none in the list, at once. It cancels nothing by itself. O(sources).
   ///
-  /// What becomes due while the dispatcher stops, after all else has run, is discarded and reported with what the
-  /// shutdown left (rule L3): ask before you shut down.
+  /// If a shutdown comes between, it runs after a restart, as cancel handlers do (rule L4).
   ///
   /// - Precondition: the queue and the sources are this dispatcher's.
   public func whenCancelled(
@@ -159,9 +158,7 @@ public final class Dispatcher: Sendable, CustomStringConvertible {
         "dispatcher '\(name)': a joint handler cannot wait for the \(source.core.label) of dispatcher "
           + "'\(source.core.dispatcher.name)'; ask that one")
     }
-    let join = JoinedCancel(sources.count) {
-      target.enqueue(Entry(Job(run: handler)), worker: WorkerRef(of: target.dispatcher))
-    }
+    let join = JoinedCancel(sources.count) { target.owe(handler) }
     for source in sources { source.core.afterCancel.add { join.countDown() } }
   }
 

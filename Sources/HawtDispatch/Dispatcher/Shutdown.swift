@@ -10,11 +10,13 @@ internal import Synchronization
 /// 2. drop the timers, take the registrations out
 /// 3. wait until every worker sleeps and every list is empty, or until the deadline
 /// 4. tell the threads to leave; those that are held by a task are named and left behind
-/// 5. discard what is left, and count it
+/// 5. discard what is left, and count it; what is owed all the same is kept for the next start
 final class Shutdown: @unchecked Sendable {
-  // Sound as Sendable: `lock` guards `completions`.
+  // Sound as Sendable: `lock` guards `completions` and `owed`.
   let lock = Lock()
   private var completions: [@Sendable (ShutdownReport) -> Void] = []
+  /// What waits for the next start.
+  private var owed: [Discarded.Owed] = []
   private let progress = Signal()
   /// Held while what is left is discarded: lists have one consumer.
   private let discarding = Lock()
@@ -84,7 +86,21 @@ final class Shutdown: @unchecked Sendable {
       guard dispatcher.isStopped, !dispatcher.hasUsers else { return }
       // What was kept for a restart is due now.
       for source in sources(of: dispatcher) { source.finishIfDue(nil) }
-      _ = discard(dispatcher)
+      repeat { _ = discard(dispatcher) } while letGoOfOwed()
+    }
+  }
+
+  /// False if there was nothing.
+  private func letGoOfOwed() -> Bool {
+    let taken = takeOwed()
+    for each in taken { _ = each.entry.discard() }
+    return !taken.isEmpty
+  }
+
+  private func takeOwed() -> [Discarded.Owed] {
+    lock.withLock {
+      defer { owed = [] }
+      return owed
     }
   }
 
@@ -199,7 +215,9 @@ final class Shutdown: @unchecked Sendable {
       dispatcher.topology.forEachQueue { queue in
         (queue as? SerialCore)?.takeAll(into: &discarded)
       }
-      tasks += discarded.letGo()
+      let found = discarded.letGo()
+      tasks += found.tasks
+      lock.withLock { owed += found.owed }
       // What goes may leave something behind in turn: the joint handler of a descriptor's last source, say.
       if discarded.isEmpty { return tasks }
     }
@@ -225,6 +243,7 @@ final class Shutdown: @unchecked Sendable {
         }
       }
     }
+    for each in takeOwed() { each.queue.enqueue(each.entry, worker: nil) }
     for source in sources(of: dispatcher) { source.revive() }
   }
 }

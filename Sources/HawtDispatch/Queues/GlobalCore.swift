@@ -43,7 +43,7 @@ final class GlobalCore: QueueCore, @unchecked Sendable {
     while true {
       let entry = injection.pop()
       if entry.kind == Entry.Kind.empty { return }
-      discarded.take(entry)
+      discarded.take(entry, of: self)
     }
   }
 

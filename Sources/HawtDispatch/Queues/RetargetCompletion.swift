@@ -54,7 +54,6 @@ final class RetargetCompletion: @unchecked Sendable {
     // Whoever sets the flag first makes the call.
     guard !isCalled.exchange(true, ordering: .acquiringAndReleasing), let (target, handler) = owed else { return }
     owed = nil
-    // As an entry of the library's own: a completion is owed even when the target refuses submissions.
-    target.enqueue(Entry(Job { handler(outcome) }), worker: WorkerRef(of: target.dispatcher))
+    target.owe { handler(outcome) }
   }
 }

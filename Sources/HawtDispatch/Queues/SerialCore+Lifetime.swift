@@ -79,7 +79,7 @@ extension SerialCore {
       let entry = list.pop(worker: nil)
       if entry.kind == Entry.Kind.empty { break }
       if entry.isCounted { bound?.discarded() }
-      discarded.take(entry, from: runner)
+      discarded.take(entry, of: self, from: runner)
     }
     _ = list.settle(worker: nil)
     // Entries of this queue may stand in targets that were discarded: the next submission schedules afresh.

@@ -61,7 +61,7 @@ final class ThreadCore: QueueCore, @unchecked Sendable {
     while true {
       let entry = pop(nil)
       if entry.kind == Entry.Kind.empty { break }
-      discarded.take(entry)
+      discarded.take(entry, of: self)
     }
     _ = list.settle(worker: nil)
   }

@@ -17,6 +17,9 @@ class Runnable {
   /// - Parameter ticket: what the entry was made with.
   func execute(on worker: Worker, ticket: UInt) { fatalError("Runnable.execute is abstract") }
 
+  /// Whether a shutdown keeps it for the next start; see `OwedCall`.
+  var isOwed: Bool { false }
+
   /// Told instead of `execute` when a shutdown's deadline passed (rule L3).
   /// - Returns: whether it counts as a user's task.
   func discard(ticket: UInt) -> Bool { false }
@@ -115,6 +118,9 @@ struct Entry {
   /// The object, with the entry's ownership still to be released by the caller.
   @inline(__always)
   var object: Unmanaged<Runnable> { .fromOpaque(UnsafeRawPointer(bitPattern: first)!) }
+
+  /// Whether it is an `OwedCall`'s.
+  var isOwed: Bool { kind == Kind.object && object._withUnsafeGuaranteedRef { $0.isOwed } }
 
   /// Consumes the entry without running it.
   /// - Returns: whether it was a user's task.

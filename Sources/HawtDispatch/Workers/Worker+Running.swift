@@ -38,10 +38,11 @@ extension Worker {
 
   /// Takes the entries of the run queue out, without running them. Any thread, after the worker's own has ended.
   func discardRing(into discarded: inout Discarded) {
+    let queue = dispatcher.globals[Priority.default.rawValue]
     while true {
       let entry = ring.pop()
       if entry.kind == Entry.Kind.empty { return }
-      discarded.take(entry)
+      discarded.take(entry, of: queue)
     }
   }
 

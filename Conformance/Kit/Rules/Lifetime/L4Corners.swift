@@ -135,3 +135,70 @@ func lowWaterIsOwed(_ context: CheckContext) throws {
     }
   }
 }
+
+/// Joint handlers and completions are promised, not submitted: a shutdown that finds them behind a stuck task neither counts
+/// nor forgets them.
+func owedCallsLiveOn(_ context: CheckContext) throws {
+  for place in try OwingPlace.all(context) {
+    let calls = context.recorder(of: String.self)
+    try place.owe(to: calls)
+    let report = place.dispatcher.shutdownAndWait(deadline: .milliseconds(50))
+    context.expect(
+      report.discardedTasks == 0, "on \(place.name), \(report.discardedTasks) tasks were discarded, none was submitted")
+    context.expect(calls.count == 0, "on \(place.name), \(calls.all) came while the worker was held")
+    try place.dispatcher.restart()
+    place.letGo()
+    try calls.wait(forCount: 2, of: "what was owed on \(place.name)")
+    try context.settle(place.dispatcher)
+    context.expect(calls.all.sorted() == ["completion", "joint handler"], "on \(place.name) came \(calls.all)")
+    context.record("calls owed over a restart", calls.count)
+  }
+}
+
+/// Its handlers capture what they like; nobody would ever let go of it otherwise.
+func owedCallsGo(_ context: CheckContext) throws {
+  let (freed, owed) = (Tally(), Tally())
+  for place in try OwingPlace.all(context) {
+    let calls = context.recorder(of: String.self)
+    try place.owe(to: calls, capturing: Token { freed.add() })
+    owed.add()
+    place.dispatcher.shutdownAndWait(deadline: .milliseconds(50))
+    place.letGo()
+  }
+  try context.eventually("what \(owed.value) joint handlers captured is released (\(freed.value))") {
+    freed.value == owed.value
+  }
+  context.record("owed calls that went with their dispatcher", owed.value)
+}
+
+/// A queue whose worker is held by a task, in a dispatcher of its own.
+private struct OwingPlace {
+  let name: String
+  let dispatcher: Dispatcher
+  private let queue: any Queue
+  private let gates: [Gate]
+
+  func letGo() { for gate in gates { gate.open() } }
+
+  /// One of each kind; one is the global queue, of which all workers are held.
+  static func all(_ context: CheckContext) throws -> [OwingPlace] {
+    var places = try QueueKind.allCases.map { kind in
+      let dispatcher = try Dispatcher(configuration: context.configuration(workers: 2))
+      let queue = try kind.make(dispatcher, "owing")
+      return OwingPlace(name: kind.rawValue, dispatcher: dispatcher, queue: queue, gates: [try context.hold(queue)])
+    }
+    let dispatcher = try Dispatcher(configuration: context.configuration(workers: 2))
+    let gates = try dispatcher.threadQueues.map { try context.hold($0) }
+    places.append(
+      OwingPlace(name: "the global queue", dispatcher: dispatcher, queue: dispatcher.global(), gates: gates))
+    return places
+  }
+
+  func owe(to calls: Recorder<String>, capturing token: Token? = nil) throws {
+    dispatcher.whenCancelled([], on: queue) {
+      token?.touch()
+      calls.append("joint handler")
+    }
+    try dispatcher.makeSerialQueue(label: "moved").setTarget(queue) { _ in calls.append("completion") }
+  }
+}

@@ -27,6 +27,8 @@ extension Rule {
       },
       Check("a cancel handler that waits on a suspended queue is owed over a restart", cancelHandlerIsOwed),
       Check("a low-water call that waits on a suspended queue is owed over restarts", lowWaterIsOwed),
+      Check("joint handlers and completions behind a stuck task are owed over a restart", owedCallsLiveOn),
+      Check("of those, what a dispatcher that nobody starts again owes goes with it", owedCallsGo),
     ],
     scenarios: [
       Scenario("signals", signalsLiveOn),
