@@ -31,11 +31,11 @@ public struct BrokenSubject: Sendable, CustomStringConvertible {
   public static let all = [
     BrokenSubject("edge-triggered", EdgeTriggered.self, "B1", mayBreak: everything),
     BrokenSubject("masked-hang-up", MaskedHangUp.self, "B1", mayBreak: "SB"),
-    BrokenSubject("early-report", EarlyReport.self, "B1", mayBreak: "QMSB"),
+    BrokenSubject("early-report", EarlyReport.self, "B1", mayBreak: "QMSLB"),
     BrokenSubject("directions-exchanged", DirectionsExchanged.self, "B1", mayBreak: everything),
     BrokenSubject("added-replaces", AddedReplaces.self, "B1", mayBreak: "SB"),
     BrokenSubject("empty-interest-stays", EmptyInterestStays.self, "B2", mayBreak: "MB"),
-    BrokenSubject("empty-interest-forever", EmptyInterestForever.self, "B2", mayBreak: "MSLB"),
+    BrokenSubject("empty-interest-forever", EmptyInterestForever.self, "B2", mayBreak: "QMSLB"),
     BrokenSubject("ignored-removal", IgnoredRemoval.self, "B4", mayBreak: "MSLB"),
     BrokenSubject("lazy-add", LazyAdd.self, "B4", mayBreak: "SB"),
     BrokenSubject("one-error-for-all", OneErrorForAll.self, "B4", mayBreak: "SB"),
