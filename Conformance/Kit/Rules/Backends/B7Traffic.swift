@@ -52,7 +52,8 @@ private final class BeatCount: Sendable {
   private static let interval = Duration.milliseconds(2)
   private let source: TimerSource
   private let told: Tally
-  private let start: Moment
+  /// The phase has begun by then.
+  private let hasBegun: Moment
   private let label: String
 
   init(_ bench: Bench, on queue: any Queue) throws {
@@ -60,7 +61,6 @@ private final class BeatCount: Sendable {
     self.told = told
     label = queue.label
     let start = TimerClock.continuous.now
-    self.start = start
     source = bench.dispatcher.makeTimerSource(target: queue) { event in
       let all = told.add(event.beats)
       let due = BeatCount.due(since: start)
@@ -68,6 +68,7 @@ private final class BeatCount: Sendable {
     }
     source.schedule(after: BeatCount.interval, repeating: BeatCount.interval)
     try source.activate()
+    hasBegun = TimerClock.continuous.now
   }
 
   private static func due(since start: Moment) -> Int {
@@ -78,8 +79,7 @@ private final class BeatCount: Sendable {
   func judge(_ context: CheckContext) throws {
     var due = 0
     try context.eventually("\(due) beats on '\(label)' are told among signals (\(told.value))") {
-      // The phase began a little after the start.
-      due = BeatCount.due(since: start) - 1
+      due = BeatCount.due(since: hasBegun)
       return told.value >= due
     }
     source.cancel()
