@@ -87,6 +87,48 @@ import Testing
     for item in [old, new, number] { close(item) }
   }
 
+  @Test(
+    "S8 number reused while the kernel is told of a change, duplicate alive: the successor is told its own",
+    arguments: Subject.meddled, [[], [.write], [.read, .write]] as [Interest])
+  func reuseDuringChange(_ subject: Subject, _ wanted: Interest) throws {
+    let poller = try subject.makePoller()
+    let old = Pair.socket()
+    let new = Pair.socket()
+    let number = Numbers.copy(old.near)
+    let successor = new.near
+    let slot = try poller.register(number, interest: .read, context: 1)
+    poller.setInterest(slot, wanted)
+    Meddler.plan(for: number) { dup2(successor, number) }
+    _ = try poller.harvest()
+    poller.unregister(slot)
+    _ = try poller.register(number, interest: .read, context: 2)
+    old.feed()
+    #expect(try poller.harvest().isEmpty)
+    new.feed()
+    #expect(try poller.harvest(.untilReady) == [2: .read])
+    close(number)
+  }
+
+  @Test(
+    "S8 number reused while an empty interest is tried out, duplicate alive: the successor is told its own",
+    arguments: Subject.meddled)
+  func reuseDuringTrial(_ subject: Subject) throws {
+    let poller = try subject.makePoller()
+    let old = Pair.socket()
+    let new = Pair.socket()
+    let number = Numbers.copy(old.near)
+    let successor = new.near
+    Meddler.plan(for: number) { dup2(successor, number) }
+    let slot = try poller.register(number, interest: [], context: 1)
+    poller.unregister(slot)
+    _ = try poller.register(number, interest: .read, context: 2)
+    old.feed()
+    #expect(try poller.harvest().isEmpty)
+    new.feed()
+    #expect(try poller.harvest(.untilReady) == [2: .read])
+    close(number)
+  }
+
   @Test("S8 a joining source finds the number reused without a cancel", arguments: Subject.all)
   func revalidateAfterReuse(_ subject: Subject) throws {
     let poller = try subject.makePoller()

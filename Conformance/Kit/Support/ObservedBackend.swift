@@ -49,6 +49,16 @@ final class BackendObserver: Sendable {
     if let body = waitEnd.with({ $0 }) { body(reported()) }
   }
 
+  private let callStart = Shared<(@Sendable (_ operation: BackendCall.Operation, _ descriptor: CInt) -> Void)?>(nil)
+  /// Has `body` called on the calling thread before each call but the waits is passed on, as another thread might do
+  /// something at that very moment.
+  func beforeCalls(_ body: (@Sendable (_ operation: BackendCall.Operation, _ descriptor: CInt) -> Void)?) {
+    callStart.with { $0 = body }
+  }
+  fileprivate func callStarts(_ operation: BackendCall.Operation, _ descriptor: CInt) {
+    if let body = callStart.with({ $0 }) { body(operation, descriptor) }
+  }
+
   fileprivate func refusal(instance: Int, descriptor: CInt) -> CInt? {
     refusal.with { $0 }?(instance, descriptor)
   }
@@ -84,9 +94,9 @@ final class BackendObserver: Sendable {
     }
   }
 
-  /// What no instance watches any more after a refusal.
-  fileprivate func noteRefusal(instance: Int, descriptor: CInt) {
-    book.with { $0.watched[instance, default: [:]][descriptor] = nil }
+  /// What an instance watches after a refusal: nothing new.
+  fileprivate func noteRefusal(instance: Int, descriptor: CInt, leaving old: Interest = []) {
+    book.with { $0.watched[instance, default: [:]][descriptor] = old.isEmpty ? nil : old }
   }
 
   fileprivate func noteBreach(_ text: String) { book.with { $0.breaches.append(text) } }
@@ -130,7 +140,12 @@ struct ObservedBackend<Base: PollingBackend & ~Copyable>: PollingBackend, ~Copya
     desk.enter(.change)
     defer { desk.leave() }
     desk.note(.change, descriptor, from: old, to: new)
-    try base.change(descriptor, token, from: old, to: new)
+    do {
+      try base.change(descriptor, token, from: old, to: new)
+    } catch {
+      desk.observer.noteRefusal(instance: desk.instance, descriptor: descriptor, leaving: old)
+      throw error
+    }
   }
 
   mutating func remove(_ descriptor: CInt, _ token: Polling.Token, from interest: Interest) {
@@ -181,6 +196,7 @@ private final class Desk: Sendable {
   func note(_ operation: BackendCall.Operation, _ descriptor: CInt, from old: Interest, to new: Interest) {
     observer.note(
       BackendCall(instance: instance, operation: operation, descriptor: descriptor, old: old, new: new))
+    observer.callStarts(operation, descriptor)
   }
 }
 

@@ -17,11 +17,12 @@ extension Poller {
     let old = slot.pointee.armed
     let new = slot.pointee.wanted
     do {
-      // What the kernel has not in its set it would take in, whatever file the number stands for by now.
-      if old.isEmpty || traits.contains(.identifiesByDescriptor) { try checkNumber(index) }
       try backendChange(
         slot.pointee.descriptor, table.pointee.token(of: index), from: old, to: new)
       noteArmed(index, new)
+      // What the kernel has not in its set it takes in, whatever file the number stands for by now. Asked afterwards: who
+      // has the number still had it all the time, whereas one who had it before may have lost it in between.
+      if old.isEmpty || traits.contains(.identifiesByDescriptor) { try checkNumber(index) }
       PollerCounters.increment(counters.changes)
     } catch {
       // The file was closed under its registration. A duplicate may live on and report for ever.
@@ -30,8 +31,8 @@ extension Poller {
     }
   }
 
-  /// Says what a backend that carries tokens hears from the kernel about what is in its set: a change would reach another
-  /// file, or none.
+  /// Says what a backend that carries tokens hears from the kernel about what is in its set: a change reached another file,
+  /// or none.
   private func checkNumber(_ index: UInt32) throws(BackendError) {
     if let error = mismatch(of: SlotID(index: index)) { throw error }
   }

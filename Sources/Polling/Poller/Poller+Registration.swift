@@ -21,6 +21,7 @@ extension Poller {
       throw BackendError(.add, descriptor: descriptor, code: EBADF)
     }
     let index = table.pointee.take(for: descriptor)
+    table.pointee.slots[Int(index)].identity = identity
     do {
       try addToKernel(index, interest)
     } catch {
@@ -28,7 +29,6 @@ extension Poller {
       throw error
     }
     let slot = table.pointee.slots + Int(index)
-    slot.pointee.identity = identity
     slot.pointee.context = context
     slot.pointee.wanted = interest
     PollerCounters.add(counters.registrations, 1)
@@ -42,7 +42,12 @@ extension Poller {
   package final func unregister(_ id: SlotID) {
     precondition(isRegistered(id), "the slot is not registered")
     let slot = table.pointee.slots + Int(id.index)
-    if !slot.pointee.armed.isEmpty { removeFromKernel(id.index) }
+    if !slot.pointee.armed.isEmpty {
+      removeFromKernel(id.index)
+    } else if traits.contains(.identifiesByDescriptor), slot.pointee.identity?.isProof != true {
+      // It left the set by a change, of which nobody can tell whether it reached the file.
+      harvest.pointee.needsRebuild = true
+    }
     voidReport(id.index)
     table.pointee.free(id.index)
     PollerCounters.add(counters.registrations, -1)
@@ -161,6 +166,7 @@ extension Poller {
     if interest.isEmpty {
       try backendAdd(descriptor, token, .read)
       backendRemove(descriptor, token, from: .read)
+      if !isCertainlyRemovable(index) { harvest.pointee.needsRebuild = true }
     } else {
       try backendAdd(descriptor, token, interest)
       noteArmed(index, interest)
@@ -175,7 +181,8 @@ extension Poller {
     noteArmed(index, [])
   }
 
-  /// Whether a removal by number reaches the file that was registered.
+  /// Whether a removal by number has reached the file that was registered. Asked afterwards, because a number that stands for
+  /// the file then has stood for it all the time.
   ///
   /// A backend that carries the token gets the benefit of the doubt: should the old file report, the token is stale, and
   /// that leads to the rebuild.

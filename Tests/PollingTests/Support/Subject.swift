@@ -27,6 +27,19 @@ struct Subject: Sendable, CustomTestStringConvertible {
     return all
   }()
 
+  /// The same, with somebody who meddles: see `Meddler`.
+  static let meddled: [Subject] = {
+    var all = [Subject(name: "poll(2) of a third party", backend: Backend(MeddledBackend<ThirdPartyBackend>.self))]
+    #if Epoll
+      all.append(Subject(name: "epoll", backend: Backend(MeddledBackend<EpollBackend>.self)))
+    #endif
+    #if Libevent
+      all.append(Subject(name: "libevent", backend: Backend(MeddledBackend<LibeventBackend>.self)))
+      all.append(Subject(name: "libevent on poll", backend: Backend(MeddledBackend<LibeventPollBackend>.self)))
+    #endif
+    return all
+  }()
+
   /// Those that stand on epoll, where a closed descriptor's duplicate keeps its place in the kernel's set.
   static let onEpoll = all.filter { ["epoll", "libevent"].contains($0.name) }
 

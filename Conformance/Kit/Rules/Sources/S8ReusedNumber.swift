@@ -15,12 +15,13 @@ extension Rule {
       Check("closed without cancel and reused, with and without a living duplicate", closedWithoutCancel),
       Check("closed without cancel, a duplicate lives on, nobody reuses the number", closedWithLivingDuplicate),
       Check("reused within one batch", reusedWithinABatch),
+      Check("reused at the moment in which the backend is told of a change or a removal", reusedDuringCalls),
       Check("numbers reused all the time by several threads", reusedAllTheTime),
     ])
 }
 
 /// A descriptor that can be made ready although its number is another's by now.
-private struct Pokable: Sendable {
+struct Pokable: Sendable {
   let descriptor: Descriptor
   let poke: @Sendable () -> Void
 
@@ -47,7 +48,7 @@ private struct Pokable: Sendable {
 }
 
 /// Makes a source on a successor and checks that it hears of its own readiness and nothing else.
-private struct Successor {
+struct Successor {
   let source: ReadinessSource
   let events: Recorder<Received>
 
