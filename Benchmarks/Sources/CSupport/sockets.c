@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 int bench_listen(void) {
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -22,10 +23,22 @@ void bench_no_delay(int descriptor) {
   if (setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0) bench_fail("setting TCP_NODELAY");
 }
 
-int bench_quiet_socket(void) {
-  int ends[2];
+static void make_pair(int ends[2]) {
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
     bench_fail("making a pair of sockets (raise the descriptor limit?)");
   }
+}
+
+int bench_quiet_socket(void) {
+  int ends[2];
+  make_pair(ends);
+  return ends[0];
+}
+
+int bench_ready_socket(int *peer) {
+  int ends[2];
+  make_pair(ends);
+  *peer = ends[1];
+  if (write(*peer, "", 1) != 1) bench_fail("writing to a socket");
   return ends[0];
 }

@@ -13,8 +13,14 @@ package struct Latencies: ~Copyable {
     let began = bench_now()
     body()
     gate.wait()
-    bench_histogram_add(histogram, bench_now() - began)
+    note(bench_now() - began)
   }
+
+  /// Notes what took so many nanoseconds.
+  package func note(_ nanoseconds: UInt64) { bench_histogram_add(histogram, nanoseconds) }
+
+  /// The median in microseconds.
+  package var median: Double { Double(bench_histogram_quantile(histogram, 0.5)) / 1000 }
 
   package func report() {
     for (key, fraction) in [("p50-us", 0.5), ("p99-us", 0.99), ("p99.9-us", 0.999)] {

@@ -46,6 +46,10 @@ void bench_serve_commands(double (*obey)(const char *command));
 /// A socket that can be watched and is never ready to be read. Its peer stays open.
 int bench_quiet_socket(void);
 
+/// A socket that holds one byte and whose peer's number is stored in `peer`: whoever reads the byte and writes it to the peer
+/// makes it ready again.
+int bench_ready_socket(int *peer);
+
 /// A descriptor that is ready to be read once 8 bytes were written to it, until they are read.
 int bench_event_descriptor(void);
 

@@ -57,7 +57,7 @@ struct Growth {
     let whole = try curves(
       &sampler, "a source's share of a migration", of: "sources", "effective-us", [1, 10, 100, 1000]
     ) {
-      hawt("tasks-hawt", ["W9", "--sources", "\($0)"])
+      hawt("tasks-hawt", ["W9.asleep", "--sources", "\($0)"])
     }
     return whole.map { curve in
       Curve(

@@ -4,9 +4,11 @@ enum W9Migration: Workload {
   private static let key = "requests-per-second"
 
   static func measure(_ sampler: inout Sampler, _ effort: Effort) throws -> [Cell] {
-    let moves = try sampler.interleave(Subject.hawt("W9"), rounds: effort.rounds)
+    let moves = try sampler.interleave(
+      Subject.hawt("W9") + Subject.hawt("W9.asleep", "hawt asleep"), rounds: effort.rounds)
     moves.printTable(
-      "W9 setTarget of a pinned queue with one source", ["call-us", "effective-us"], ratio: ("call-us", "hawt epoll"))
+      "W9 setTarget of a pinned queue with one source, which has events or sleeps", ["call-us", "effective-us"],
+      ratio: ("call-us", "hawt epoll"))
     let subjects = backends.flatMap { backend in
       [false, true].map { isMigrating in
         EchoServer.hawt("reactor", backend, threads: 2, migrating: isMigrating)
@@ -20,6 +22,7 @@ enum W9Migration: Workload {
       let ratio = echoes.ratio(subject(backend, true), to: subject(backend, false), key)
       return [
         .atMost(5, "W9.set-target.\(backend)", moves.series("hawt \(backend)", "call-us"), "us"),
+        .atMost(5, "W9.set-target-asleep.\(backend)", moves.series("hawt asleep \(backend)", "call-us"), "us"),
         .atLeast(0.95, "W9.migrating.\(backend)", ratio, "ratio-to-calm"),
       ]
     }
