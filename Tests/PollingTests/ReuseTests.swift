@@ -57,11 +57,7 @@ import Testing
     let slot = try poller.register(number, interest: .read, context: 1)
     dup2(new.near, number)
     poller.unregister(slot)
-    _ = try poller.register(number, interest: .read, context: 2)
-    old.feed()
-    #expect(try poller.harvest().isEmpty)
-    new.feed()
-    #expect(try poller.harvest(.untilReady) == [2: .read])
+    try expectSuccession(on: number, from: old, to: new, poller)
     #expect(poller.takeFailures().isEmpty)
     close(number)
   }
@@ -89,9 +85,9 @@ import Testing
 
   @Test(
     "S8 number reused while the kernel is told of a change, duplicate alive: the successor is told its own",
-    arguments: Subject.meddled, [[], [.write], [.read, .write]] as [Interest])
+    arguments: Subject.all, [[], [.write], [.read, .write]] as [Interest])
   func reuseDuringChange(_ subject: Subject, _ wanted: Interest) throws {
-    let poller = try subject.makePoller()
+    let poller = try subject.makeMeddledPoller()
     let old = Pair.socket()
     let new = Pair.socket()
     let number = Numbers.copy(old.near)
@@ -101,19 +97,15 @@ import Testing
     Meddler.plan(for: number) { dup2(successor, number) }
     _ = try poller.harvest()
     poller.unregister(slot)
-    _ = try poller.register(number, interest: .read, context: 2)
-    old.feed()
-    #expect(try poller.harvest().isEmpty)
-    new.feed()
-    #expect(try poller.harvest(.untilReady) == [2: .read])
+    try expectSuccession(on: number, from: old, to: new, poller)
     close(number)
   }
 
   @Test(
     "S8 number reused while an empty interest is tried out, duplicate alive: the successor is told its own",
-    arguments: Subject.meddled)
+    arguments: Subject.all)
   func reuseDuringTrial(_ subject: Subject) throws {
-    let poller = try subject.makePoller()
+    let poller = try subject.makeMeddledPoller()
     let old = Pair.socket()
     let new = Pair.socket()
     let number = Numbers.copy(old.near)
@@ -121,11 +113,7 @@ import Testing
     Meddler.plan(for: number) { dup2(successor, number) }
     let slot = try poller.register(number, interest: [], context: 1)
     poller.unregister(slot)
-    _ = try poller.register(number, interest: .read, context: 2)
-    old.feed()
-    #expect(try poller.harvest().isEmpty)
-    new.feed()
-    #expect(try poller.harvest(.untilReady) == [2: .read])
+    try expectSuccession(on: number, from: old, to: new, poller)
     close(number)
   }
 
@@ -220,5 +208,31 @@ import Testing
     #expect(failures.first?.error == BackendError(.change, descriptor: second, code: EBADF))
     poller.unregister(other)
     #expect(try poller.harvest() == [3: .read])
+  }
+
+  @Test("S8 armed when the number stands for what cannot be polled: the error is of the reuse", arguments: Subject.all)
+  func armAfterReuse(_ subject: Subject) throws {
+    let poller = try subject.makePoller()
+    let pair = Pair.socket()
+    let number = Numbers.copy(pair.near)
+    let slot = try poller.register(number, interest: [], context: 1)
+    let directory = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    dup2(directory, number)
+    poller.setInterest(slot, .read)
+    #expect(try poller.harvest().isEmpty)
+    #expect(poller.takeFailures().map(\.error) == [BackendError(.change, descriptor: number, code: ENOENT)])
+    poller.unregister(slot)
+    for item in [directory, number] { close(item) }
+  }
+
+  /// Registers a number's next file: it is told its own, and nothing of the file before.
+  private func expectSuccession(
+    on number: CInt, from old: borrowing Pair, to new: borrowing Pair, _ poller: Poller
+  ) throws {
+    _ = try poller.register(number, interest: .read, context: 2)
+    old.feed()
+    #expect(try poller.harvest().isEmpty)
+    new.feed()
+    #expect(try poller.harvest(.untilReady) == [2: .read])
   }
 }

@@ -27,7 +27,8 @@ extension Poller {
     } catch {
       // The file was closed under its registration. A duplicate may live on and report for ever.
       harvest.pointee.needsRebuild = true
-      giveUp(index, new.isEmpty ? nil : error)
+      // What the system has against another file, which has the number by now, is not what the user is to hear.
+      giveUp(index, new.isEmpty ? nil : mismatch(of: SlotID(index: index)) ?? error)
     }
   }
 

@@ -12,30 +12,24 @@ import Testing
 struct Subject: Sendable, CustomTestStringConvertible {
   let name: String
   let backend: Backend
+  private let meddled: Backend
+
+  private init<B: PollingBackend & ~Copyable>(_ name: String, _ kind: B.Type) {
+    self.name = name
+    backend = Backend(kind)
+    meddled = Backend(MeddledBackend<B>.self)
+  }
 
   var testDescription: String { name }
 
   static let all: [Subject] = {
-    var all = [Subject(name: "poll(2) of a third party", backend: Backend(ThirdPartyBackend.self))]
+    var all = [Subject("poll(2) of a third party", ThirdPartyBackend.self)]
     #if Epoll
-      all.append(Subject(name: "epoll", backend: Backend(EpollBackend.self)))
+      all.append(Subject("epoll", EpollBackend.self))
     #endif
     #if Libevent
-      all.append(Subject(name: "libevent", backend: Backend(LibeventBackend.self)))
-      all.append(Subject(name: "libevent on poll", backend: Backend(LibeventPollBackend.self)))
-    #endif
-    return all
-  }()
-
-  /// The same, with somebody who meddles: see `Meddler`.
-  static let meddled: [Subject] = {
-    var all = [Subject(name: "poll(2) of a third party", backend: Backend(MeddledBackend<ThirdPartyBackend>.self))]
-    #if Epoll
-      all.append(Subject(name: "epoll", backend: Backend(MeddledBackend<EpollBackend>.self)))
-    #endif
-    #if Libevent
-      all.append(Subject(name: "libevent", backend: Backend(MeddledBackend<LibeventBackend>.self)))
-      all.append(Subject(name: "libevent on poll", backend: Backend(MeddledBackend<LibeventPollBackend>.self)))
+      all.append(Subject("libevent", LibeventBackend.self))
+      all.append(Subject("libevent on poll", LibeventPollBackend.self))
     #endif
     return all
   }()
@@ -49,5 +43,10 @@ struct Subject: Sendable, CustomTestStringConvertible {
 
   func makePoller(eventsPerWait: Int = 256) throws -> Poller {
     try backend.makePoller(eventsPerWait: eventsPerWait)
+  }
+
+  /// A poller with somebody who meddles: see `Meddler`.
+  func makeMeddledPoller() throws -> Poller {
+    try meddled.makePoller(eventsPerWait: 256)
   }
 }
