@@ -1,3 +1,5 @@
+internal import CLinux
+internal import Glibc
 import HawtDispatch
 
 /// A dispatcher with descriptors and sources on it: what the checks about sources work at.
@@ -129,14 +131,25 @@ final class Bench: Sendable {
   /// Lets a while pass and fails if the workers were awake in it: something ready that is not disarmed makes each wait
   /// return at once, which is tens of waits a millisecond. The while is long enough for a tenth of that to be told from
   /// calm, and short because there are a hundred of them.
+  ///
+  /// A backend may also keep what it knows nothing of to itself, and go on inside one wait for ever: so the processor time of
+  /// those workers is looked at whom `settle` has visited.
   func expectCalm(_ circumstances: String) {
     // A change of interest that is still noted takes effect on the way into the next wait: that one is not counted.
     context.pause(.milliseconds(2))
+    let visited = probes.with { Array($0.values) }
     let before = waits
+    let times = visited.map(\.workerTime)
     let start = Moment.now
     context.pause(.milliseconds(8))
     let allowed = 20 + Int(start.elapsed.inNanoseconds / 1_000_000)
     let used = waits - before
+    let half = start.elapsed / 2
+    for (probe, time) in zip(visited, times) {
+      guard let time, let now = probe.workerTime else { continue }
+      let used = now - time
+      context.expect(used <= half, "\(circumstances): a worker was busy for \(used) though nothing happened")
+    }
     context.expect(used <= allowed, "\(circumstances): the workers waited \(used) times though nothing happened")
     context.record("calm spells")
   }
@@ -147,14 +160,26 @@ final class Probe: Sendable {
   private let ends: Ends
   private let answers: Recorder<Int>
   private let asked = Tally()
+  /// The clock of the worker's processor time.
+  private let clock = Shared<clockid_t?>(nil)
 
   fileprivate init(on bench: Bench, queue: any Queue) throws {
     ends = try bench.ends()
     answers = bench.context.recorder()
-    try bench.activeSource(ends.near, on: queue) { [ends, answers] _ in
+    try bench.activeSource(ends.near, on: queue) { [ends, answers, clock] _ in
+      var own = clockid_t()
+      if pthread_getcpuclockid(pthread_self(), &own) == 0 { clock.with { [own] in $0 = own } }
       // Only what drained something is an answer.
       if case .bytes(let bytes) = ends.near.receive() { for _ in bytes { answers.append(1) } }
     }
+  }
+
+  /// How long the worker has been busy in its life; nil if it has not been visited, or its thread has ended.
+  fileprivate var workerTime: Duration? {
+    guard let clock = clock.with({ $0 }) else { return nil }
+    var time = timespec()
+    guard clock_gettime(clock, &time) == 0 else { return nil }
+    return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
   }
 
   /// Writes a byte and waits for the handler to have read it.

@@ -1,9 +1,13 @@
-/// The descriptors that a poller makes for itself, in the order of the slots that they occupy.
+internal import Glibc
+
+/// The descriptors that a poller makes for itself; those that it waits for, in the order of the slots that they occupy.
 struct Devices: ~Copyable {
   let waker: Waker
   var suspending: DeadlineTimer
   var continuous: DeadlineTimer
   let alarm: Alarm
+  /// Not registered, as nobody waits for it.
+  var witness = Witness()
 
   /// The first slots of every table are the devices', so one comparison tells them from the caller's registrations.
   static var count: UInt32 { 4 }
@@ -27,6 +31,18 @@ struct Devices: ~Copyable {
     case 1: suspending.descriptor
     case 2: continuous.descriptor
     default: alarm.descriptor
+    }
+  }
+
+  /// Sleeps until one of them is ready, and for the given time at most.
+  func wait(atMostMilliseconds limit: CInt) {
+    withUnsafeTemporaryAllocation(of: pollfd.self, capacity: Int(Devices.count)) { list in
+      for slot in 0..<Devices.count {
+        let item = pollfd(fd: descriptor(inSlot: slot), events: Int16(POLLIN), revents: 0)
+        list.initializeElement(at: Int(slot), to: item)
+      }
+      // Whatever ends it, the caller looks again.
+      _ = poll(list.baseAddress, nfds_t(list.count), limit)
     }
   }
 

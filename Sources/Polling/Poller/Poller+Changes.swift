@@ -20,8 +20,8 @@ extension Poller {
       try backendChange(
         slot.pointee.descriptor, table.pointee.token(of: index), from: old, to: new)
       noteArmed(index, new)
-      // What the kernel has not in its set it takes in, whatever file the number stands for by now. Asked afterwards: who
-      // has the number still had it all the time, whereas one who had it before may have lost it in between.
+      // What the kernel has not in its set it takes in, whatever file the number stands for by now. Asked afterwards: whoever
+      // has the number then had it at the change, unless it has come back to him in between.
       if old.isEmpty || traits.contains(.identifiesByDescriptor) { try checkNumber(index) }
       PollerCounters.increment(counters.changes)
     } catch {
@@ -57,48 +57,65 @@ extension Poller {
   /// closed while the file lives on (rule `S8`). O(slots); put off to the way into a wait, because only there the set is
   /// looked at, and many closed descriptors then cost one rebuild.
   ///
-  /// If the system has no room for another backend, the old one stays and the next wait tries again.
-  final func rebuildIfNeeded() {
-    guard harvest.pointee.needsRebuild else { return }
-    do {
-      try backendBeginReplacement()
-    } catch {
-      return
+  /// - Returns: false if the system has no room for another backend: the old one stays, and holds what it should not.
+  final func rebuildIfNeeded() -> Bool {
+    // Once more where a number was lost meanwhile: its slot is not entered again, so there is an end.
+    while harvest.pointee.needsRebuild {
+      guard rebuild() else { return false }
     }
+    return true
+  }
+
+  private func rebuild() -> Bool {
+    do { try backendBeginReplacement() } catch { return false }
     for index in 0..<Devices.count {
       do {
         try backendAdd(
           table.pointee.slots[Int(index)].descriptor, table.pointee.token(of: index), .read)
       } catch {
         backendEndReplacement(keepNew: false)
-        return
+        return false
       }
     }
+    harvest.pointee.needsRebuild = false
     for index in Devices.count..<max(Devices.count, table.pointee.count)
     where table.pointee.isUsed(index) && !table.pointee.slots[Int(index)].armed.isEmpty {
       addAgain(index)
     }
     backendEndReplacement(keepNew: true)
-    harvest.pointee.needsRebuild = false
+    renewWitness()
     PollerCounters.increment(counters.rebuilds)
+    return true
   }
 
+  /// Enters a slot into the new set, if its number still stands for its file, before and after.
   private func addAgain(_ index: UInt32) {
     let slot = table.pointee.slots + Int(index)
-    let descriptor = slot.pointee.descriptor
-    var code = EBADF
-    if let former = slot.pointee.identity, let current = OpenFileIdentity(of: descriptor) {
-      code = ENOENT
-      if current.couldBe(former) {
-        do {
-          return try backendAdd(descriptor, table.pointee.token(of: index), slot.pointee.armed)
-        } catch {
-          code = error.code
-        }
+    var error = mismatch(of: SlotID(index: index))
+    if error == nil {
+      do {
+        try backendAdd(slot.pointee.descriptor, table.pointee.token(of: index), slot.pointee.armed)
+        error = mismatch(of: SlotID(index: index))
+        if error == nil { return }
+        backendRemove(slot.pointee.descriptor, table.pointee.token(of: index), from: slot.pointee.armed)
+      } catch let refusal {
+        error = BackendError(.change, descriptor: slot.pointee.descriptor, code: refusal.code)
       }
+      // What a backend entered in part, or for a number that was lost since, it may not be able to take out.
+      harvest.pointee.needsRebuild = true
     }
     noteArmed(index, [])
     slot.pointee.wanted = []
-    reportFailure(index, BackendError(.change, descriptor: descriptor, code: code))
+    if let error { reportFailure(index, error) }
+  }
+
+  /// Leaves out the files that have lost their numbers. If the system has no room for that, they stay noted.
+  private func renewWitness() {
+    var renewed = Witness()
+    for index in Devices.count..<max(Devices.count, table.pointee.count)
+    where table.pointee.isUsed(index) && needsWitness(index) && mismatch(of: SlotID(index: index)) == nil {
+      do { try renewed.note(table.pointee.slots[Int(index)].descriptor) } catch { return }
+    }
+    devices.pointee.witness = renewed
   }
 }

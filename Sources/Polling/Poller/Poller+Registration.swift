@@ -23,8 +23,10 @@ extension Poller {
     let index = table.pointee.take(for: descriptor)
     table.pointee.slots[Int(index)].identity = identity
     do {
+      try noteInWitness(index)
       try addToKernel(index, interest)
     } catch {
+      devices.pointee.witness.forget(descriptor)
       table.pointee.free(index)
       throw error
     }
@@ -37,17 +39,13 @@ extension Poller {
 
   /// Takes a registration out, at once; noted changes and a report not yet read are void (rules `B4`, `S8`). O(1)
   ///
-  /// Where the system cannot tell that the descriptor still stands for the file that was registered, the kernel's set is
-  /// built anew before it is next asked: neither backend can take out a closed descriptor of which a duplicate lives on.
+  /// Where the descriptor does not stand any more for the file that was registered, the kernel's set is built anew before it
+  /// is next asked: neither backend can take out a closed descriptor of which a duplicate lives on.
   package final func unregister(_ id: SlotID) {
     precondition(isRegistered(id), "the slot is not registered")
     let slot = table.pointee.slots + Int(id.index)
-    if !slot.pointee.armed.isEmpty {
-      removeFromKernel(id.index)
-    } else if traits.contains(.identifiesByDescriptor), slot.pointee.identity?.isProof != true {
-      // It left the set by a change, of which nobody can tell whether it reached the file.
-      harvest.pointee.needsRebuild = true
-    }
+    if !slot.pointee.armed.isEmpty { removeFromKernel(id.index) }
+    if needsWitness(id.index), confirm(id.index) { devices.pointee.witness.forget(slot.pointee.descriptor) }
     voidReport(id.index)
     table.pointee.free(id.index)
     PollerCounters.add(counters.registrations, -1)
@@ -65,7 +63,7 @@ extension Poller {
   /// Makes sure that a registration is one of the file that its descriptor stands for now; called when another source
   /// joins it, since the number may have been closed and used again without a cancel (rule `S8`).
   ///
-  /// If it is provably the same socket or pipe, one system call and nothing else. Otherwise the descriptor is taken out and
+  /// If it is certainly the same, one system call for a socket and nothing else. Otherwise the descriptor is taken out and
   /// registered again under a new token, with the interest that is wanted now.
   ///
   /// - Throws: `BackendError` with operation `add`; the kernel does not watch the descriptor then, the slot stays.
@@ -73,21 +71,20 @@ extension Poller {
     precondition(isRegistered(id), "the slot is not registered")
     let slot = table.pointee.slots + Int(id.index)
     let descriptor = slot.pointee.descriptor
-    guard let current = OpenFileIdentity(of: descriptor), let former = slot.pointee.identity else {
+    guard mismatch(of: id) != nil else { return }
+    guard let current = OpenFileIdentity(of: descriptor) else {
       throw BackendError(.add, descriptor: descriptor, code: EBADF)
     }
-    if current.isProvably(former) { return }
     if !slot.pointee.armed.isEmpty {
       backendRemove(descriptor, table.pointee.token(of: id.index), from: slot.pointee.armed)
       noteArmed(id.index, [])
     }
-    if !current.couldBe(former) || traits.contains(.identifiesByDescriptor) {
-      harvest.pointee.needsRebuild = true
-    }
+    harvest.pointee.needsRebuild = true
     voidReport(id.index)
     slot.pointee.generation &+= 1
     slot.pointee.identity = current
     do {
+      try noteInWitness(id.index)
       try addToKernel(id.index, slot.pointee.wanted)
     } catch {
       slot.pointee.wanted = []
@@ -95,15 +92,25 @@ extension Poller {
     }
   }
 
-  /// What is wrong with a registration's descriptor, if anything is known to be: it is closed (EBADF), or stands for another
-  /// file than was registered (ENOENT). O(1), one system call for a socket.
+  /// What is wrong with a registration's descriptor, if anything is: it is closed (EBADF), or stands for another file than
+  /// was registered (ENOENT). O(1), one system call for a socket.
   package final func mismatch(of id: SlotID) -> BackendError? {
     let slot = table.pointee.slots + Int(id.index)
-    guard let current = OpenFileIdentity(of: slot.pointee.descriptor) else {
-      return BackendError(.change, descriptor: slot.pointee.descriptor, code: EBADF)
+    let descriptor = slot.pointee.descriptor
+    guard let former = slot.pointee.identity, let current = OpenFileIdentity(of: descriptor) else {
+      return BackendError(.change, descriptor: descriptor, code: EBADF)
     }
-    guard let former = slot.pointee.identity, !current.couldBe(former) else { return nil }
-    return BackendError(.change, descriptor: slot.pointee.descriptor, code: ENOENT)
+    if current.couldBe(former), current.isProof || devices.pointee.witness.knows(descriptor) { return nil }
+    return BackendError(.change, descriptor: descriptor, code: ENOENT)
+  }
+
+  /// Whether only the witness can tell who is behind a registration's number.
+  final func needsWitness(_ index: UInt32) -> Bool {
+    table.pointee.slots[Int(index)].identity?.isProof == false
+  }
+
+  private func noteInWitness(_ index: UInt32) throws(BackendError) {
+    if needsWitness(index) { try devices.pointee.witness.note(table.pointee.slots[Int(index)].descriptor) }
   }
 
   /// The registration of a descriptor, if there is one. O(1)
@@ -163,37 +170,36 @@ extension Poller {
   private func addToKernel(_ index: UInt32, _ interest: Interest) throws(BackendError) {
     let descriptor = table.pointee.slots[Int(index)].descriptor
     let token = table.pointee.token(of: index)
+    do {
+      try backendAdd(descriptor, token, interest.isEmpty ? .read : interest)
+    } catch {
+      // A backend may have entered it in part, and not have been able to take that out.
+      confirm(index)
+      throw error
+    }
     if interest.isEmpty {
-      try backendAdd(descriptor, token, .read)
       backendRemove(descriptor, token, from: .read)
-      if !isCertainlyRemovable(index) { harvest.pointee.needsRebuild = true }
+      confirm(index)
     } else {
-      try backendAdd(descriptor, token, interest)
       noteArmed(index, interest)
     }
   }
 
-  /// Takes out a slot that the kernel has, or has a rebuild do it where that cannot be known to work.
+  /// Takes out a slot that the kernel has, or has a rebuild do it where that has not worked.
   final func removeFromKernel(_ index: UInt32) {
     let slot = table.pointee.slots + Int(index)
     backendRemove(slot.pointee.descriptor, table.pointee.token(of: index), from: slot.pointee.armed)
-    if !isCertainlyRemovable(index) { harvest.pointee.needsRebuild = true }
+    confirm(index)
     noteArmed(index, [])
   }
 
-  /// Whether a removal by number has reached the file that was registered. Asked afterwards, because a number that stands for
-  /// the file then has stood for it all the time.
-  ///
-  /// A backend that carries the token gets the benefit of the doubt: should the old file report, the token is stale, and
-  /// that leads to the rebuild.
-  private func isCertainlyRemovable(_ index: UInt32) -> Bool {
-    let slot = table.pointee.slots + Int(index)
-    guard
-      let former = slot.pointee.identity,
-      let current = OpenFileIdentity(of: slot.pointee.descriptor)
-    else { return false }
-    return traits.contains(.identifiesByDescriptor)
-      ? current.isProvably(former) : current.couldBe(former)
+  /// Whether a slot's number stands for its file; if not, what the kernel has of it has to go with a rebuild. Asked after what
+  /// was done by number: whoever has the number then had it before, unless it has come back to him in between.
+  @discardableResult
+  private func confirm(_ index: UInt32) -> Bool {
+    if mismatch(of: SlotID(index: index)) == nil { return true }
+    harvest.pointee.needsRebuild = true
+    return false
   }
 
   /// Takes away a report of the last wait that the caller has not read yet.

@@ -13,18 +13,18 @@ extension Poller {
     flushChanges()
     var mayHeal = true
     while true {
-      rebuildIfNeeded()
-      var actual = mode
-      if mode == .untilReady {
-        if devices.pointee.isDeadlineDue || !harvest.pointee.failures.isEmpty {
-          actual = .now
-        } else {
-          devices.pointee.prepareToBlock()
-        }
-      }
-      try waitOnce(actual)
-      if actual == .now || harvest.pointee.isWorthReturning || devices.pointee.isDeadlineDue {
+      let isSound = rebuildIfNeeded()
+      let blocks = mode == .untilReady && !devices.pointee.isDeadlineDue && harvest.pointee.failures.isEmpty
+      if blocks { devices.pointee.prepareToBlock() }
+      try waitOnce(blocks && isSound ? .untilReady : .now)
+      if !blocks || harvest.pointee.isWorthReturning || devices.pointee.isDeadlineDue {
         return
+      }
+      if !isSound {
+        // What the set holds and should not may be ready all the time, and a backend that knows nothing of it would not come
+        // back. So it is asked now and then, until there is room for another one.
+        devices.pointee.wait(atMostMilliseconds: Poller.pauseWithoutRoom)
+        continue
       }
       // Nothing but a timer that rang before its deadline, which had moved away, or a stale report. Stale reports end with
       // one rebuild; a backend that goes on with them is wrong, and must not hold the thread here.
@@ -57,6 +57,9 @@ extension Poller {
     harvest.pointee.failures = []
     return failures
   }
+
+  /// How long readiness may wait while the set cannot be built anew, because the system has no room.
+  private static var pauseWithoutRoom: CInt { 1 }
 
   private func waitOnce(_ mode: WaitMode) throws(BackendError) {
     let number = harvest.pointee.waitNumber &+ 1

@@ -6,7 +6,7 @@ internal import Glibc
 ///
 /// The system offers no name for an open file. Each socket has an inode of its own, and so has each anonymous pipe, whose
 /// two ends differ in their access mode: for these, equal means the same. Everything else, such as an eventfd, shares an
-/// inode with its like: there only *different* is certain.
+/// inode with its like: there only *different* is certain, and a `Witness` has to tell the rest.
 struct OpenFileIdentity {
   // A poller keeps one for each of its registrations, so they are small.
 
@@ -45,10 +45,5 @@ struct OpenFileIdentity {
   /// Whether the two can be the same file.
   func couldBe(_ other: OpenFileIdentity) -> Bool {
     inode == other.inode && device == other.device && kindAndAccess == other.kindAndAccess
-  }
-
-  /// Whether the two are certainly the same file.
-  func isProvably(_ other: OpenFileIdentity) -> Bool {
-    isProof && other.isProof && couldBe(other)
   }
 }

@@ -10,7 +10,10 @@ struct MeddledBackend<Base: PollingBackend & ~Copyable>: PollingBackend, ~Copyab
   static var identity: BackendIdentity { Base.identity }
   static var traits: BackendTraits { Base.traits }
 
-  init() throws(BackendError) { base = try Base() }
+  init() throws(BackendError) {
+    if Meddler.hasNoRoom { throw BackendError(.create, code: EMFILE) }
+    base = try Base()
+  }
 
   mutating func add(_ descriptor: CInt, _ token: Token, _ interest: Interest) throws(BackendError) {
     try base.add(descriptor, token, interest)
@@ -35,6 +38,9 @@ struct MeddledBackend<Base: PollingBackend & ~Copyable>: PollingBackend, ~Copyab
 
 /// What is to happen to descriptors, each once. By number, because a poller makes its backends by itself.
 enum Meddler {
+  /// Whether the system has no room for another backend, for the present test.
+  @TaskLocal static var hasNoRoom = false
+
   private static let plans = Mutex<[CInt: @Sendable () -> Void]>([:])
 
   static func plan(for descriptor: CInt, _ action: @escaping @Sendable () -> Void) {

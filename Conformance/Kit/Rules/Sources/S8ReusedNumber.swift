@@ -145,7 +145,7 @@ private func closedWithoutCancel(_ context: CheckContext) throws {
           try successor.expectNothing(bench, circumstances)
           bench.expectCalm(circumstances)
           try successor.expectOwn(bench, new.poke, circumstances)
-          bench.expectDispossessed(errors, isCertain: place == "the same" && kind != "an eventfd", circumstances)
+          bench.expectDispossessed(errors, isCertain: place == "the same", circumstances)
           try bench.cancelAndWait(source)
           old.poke()
           try bench.settle()
