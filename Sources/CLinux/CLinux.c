@@ -146,6 +146,11 @@ void hawt_retain(const void *object) { swift_retain((void *)object); }
 
 void hawt_retain_n(const void *object, unsigned count) { swift_retain_n((void *)object, count); }
 
+void *hawt_remap(void *pages, size_t bytes, size_t wanted) {
+  void *moved = mremap(pages, bytes, wanted, MREMAP_MAYMOVE);
+  return moved == MAP_FAILED ? NULL : moved;
+}
+
 void hawt_release_n(const void *object, unsigned count) { swift_release_n((void *)object, count); }
 
 _Bool hawt_retain_if_alive(void *object) { return swift_tryRetain(object) != 0; }

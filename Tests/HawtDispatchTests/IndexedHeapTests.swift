@@ -40,16 +40,18 @@ private final class Item: HeapElement {
         heap.update(model[index].item, .init(time: model[index].time, order: model[index].order))
       default:
         guard let least = model.min(by: { ($0.time, $0.order) < ($1.time, $1.order) }) else { continue }
-        #expect(heap.first?.element.number == least.item.number, "seed \(seed), step \(step)")
-        #expect(heap.firstTime == least.time, "seed \(seed), step \(step)")
+        let (first, time) = (heap.first?.element.number, heap.firstTime)
+        #expect(first == least.item.number && time == least.time, "seed \(seed), step \(step)")
         guard step.isMultiple(of: 2) else { continue }
         let taken = heap.takeFirst().takeRetainedValue()
         #expect(taken === least.item && taken.heapIndex < 0, "seed \(seed), step \(step)")
         model.removeAll { $0.item === taken }
       }
-      #expect(heap.count == model.count, "seed \(seed), step \(step)")
+      let count = heap.count
+      #expect(count == model.count, "seed \(seed), step \(step)")
     }
-    heap.removeAll { _ in }
-    #expect(heap.isEmpty)
+    heap.removeAll { item in model.removeAll { $0.item === item } }
+    let isEmpty = heap.isEmpty
+    #expect(isEmpty && model.isEmpty, "seed \(seed)")
   }
 }

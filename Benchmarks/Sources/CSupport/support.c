@@ -26,6 +26,15 @@ uint64_t bench_allocated_bytes(void) {
   return info.uordblks + info.hblkhd;
 }
 
+uint64_t bench_mapped_bytes(void) {
+  FILE *file = fopen("/proc/self/statm", "r");
+  unsigned long data;
+  if (!file || fscanf(file, "%*u %*u %*u %*u %*u %lu", &data) != 1) bench_fail("reading /proc/self/statm");
+  fclose(file);
+  struct mallinfo2 info = mallinfo2();
+  return data * (uint64_t)sysconf(_SC_PAGESIZE) - info.arena - info.hblkhd;
+}
+
 int bench_thread_count(void) {
   FILE *status = fopen("/proc/self/status", "r");
   if (!status) bench_fail("opening /proc/self/status");

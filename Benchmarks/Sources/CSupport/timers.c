@@ -37,14 +37,14 @@ bench_timers *bench_timers_make(int argc, char **argv) {
 }
 
 void bench_timers_begin(bench_timers *timers) {
-  timers->bytes_began = bench_allocated_bytes();
+  timers->bytes_began = bench_allocated_bytes() + bench_mapped_bytes();
   timers->began = bench_now();
 }
 
 void bench_timers_inserted(bench_timers *timers) {
   double count = (double)timers->count;
   bench_report("insert-ns", (double)(bench_now() - timers->began) / count);
-  bench_report("bytes", ((double)bench_allocated_bytes() - (double)timers->bytes_began) / count);
+  bench_report("bytes", ((double)(bench_allocated_bytes() + bench_mapped_bytes()) - (double)timers->bytes_began) / count);
   timers->began = bench_now();
 }
 

@@ -40,6 +40,9 @@ static inline void hawt_pause(void) {
 #endif
 }
 
+// Fetches the line of an address ahead of its use; any address may be given.
+static inline void hawt_prefetch(const void *address) { __builtin_prefetch(address); }
+
 // 15 bytes at most.
 void hawt_name_this_thread(const char *name);
 
@@ -65,6 +68,9 @@ void hawt_release_n(const void *object, unsigned count);
 // Takes a reference to a Swift object unless its deinitializer has begun; whether it was taken. The object's memory must
 // be there.
 _Bool hawt_retain_if_alive(void *object);
+
+// mremap takes a variable number of arguments, which Swift cannot call. The pages may move; null if there is no room.
+void *hawt_remap(void *pages, size_t bytes, size_t wanted);
 
 // CPU_SET and CPU_COUNT are macros, which Swift cannot import.
 int hawt_affinity_count(int thread);

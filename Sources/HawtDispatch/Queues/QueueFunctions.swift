@@ -7,10 +7,12 @@ enum QueueFunctions {
     _ task: @escaping @Sendable () throws -> Void
   ) -> TimerHandle {
     _ = core.enter()
-    guard core.servesTimers else { return TimerHandle(refused: .shutDown) }
-    let timer = OneShotTimer(group: core.timers(clock), Job(run: task))
+    guard core.servesTimers else { return .refused }
+    let group = core.timers(clock)
+    let timer =
+      leeway > .zero ? LaxTimer(group: group, Job(run: task)) : OneShotTimer(group: group, Job(run: task))
     let isArmed = timer.arm(at: clock.deadline(after: delay), leeway: leeway.clampedNanoseconds)
-    return isArmed ? TimerHandle(timer, of: core.dispatcher) : TimerHandle(refused: .shutDown)
+    return isArmed ? TimerHandle(timer, of: core.dispatcher) : .refused
   }
 
   static func sync<Value: Sendable>(_ core: QueueCore, _ body: @Sendable () throws -> Value) throws -> Value {

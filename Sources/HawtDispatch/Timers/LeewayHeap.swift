@@ -13,14 +13,15 @@ final class LeewayMark: HeapElement {
 /// late: the union of an ordinary heap, for those that may not, and of two, by either time, for those that may.
 ///
 /// Without leeway it costs what one heap does; with it, twice that. True removal, as `IndexedHeap`.
-struct LeewayHeap<Element: LeewayElement> {
-  typealias Key = IndexedHeap<Element>.Key
+struct LeewayHeap<Element: LeewayElement>: ~Copyable {
+  typealias Key = HeapKey
 
   private var exact = IndexedHeap<Element>()
   private var lax = IndexedHeap<Element>()
   private var marks = IndexedHeap<LeewayMark>()
 
   var isEmpty: Bool { exact.isEmpty && lax.isEmpty }
+  var count: Int { exact.count + lax.count }
 
   /// The element that is due first.
   var first: (key: Key, element: Element)? {
@@ -87,6 +88,23 @@ struct LeewayHeap<Element: LeewayElement> {
     guard let mark = element.leewayMark, mark.heapIndex >= 0 else { return nil }
     return mark
   }
+
+  /// Takes out the first of the elements without leeway as long as they answer true.
+  /// - Returns: how many.
+  mutating func dropFirst(while body: (Element) -> Bool) -> Int {
+    var dropped = 0
+    while let (_, element) = exact.first, body(element) {
+      exact.takeFirst().release()
+      dropped += 1
+    }
+    return dropped
+  }
+
+  /// Gives away all elements without leeway, for what `other` has.
+  mutating func exchangeExact(_ other: inout IndexedHeap<Element>) { swap(&exact, &other) }
+
+  /// Adds an element without leeway, and takes over a reference to it.
+  mutating func insertExact(owning element: Unmanaged<Element>, _ key: Key) { exact.insert(owning: element, key) }
 
   /// Takes everything out.
   mutating func removeAll(_ body: (Element) -> Void) {

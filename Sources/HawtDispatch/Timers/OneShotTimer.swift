@@ -4,16 +4,17 @@ internal import Synchronization
 ///
 ///     armed ──due──▶ queued ──its entry is taken──▶ started
 ///       └──cancel──▶ cancelled ◀──cancel──┘            (a cancel that comes later says false, rule T3)
-final class OneShotTimer: ArmedTimer, @unchecked Sendable {
+class OneShotTimer: ArmedTimer, @unchecked Sendable {
   // Sound as Sendable: atomics and constants; `job` is touched by whoever made the one transition that ends it.
+  // All of it stands in one cache line, as a cancel costs little else than fetching that.
   private static let armed: UInt8 = 0
   private static let queued: UInt8 = 1
   private static let started: UInt8 = 2
   private static let cancelled: UInt8 = 3
 
-  private let state = Atomic<UInt8>(OneShotTimer.armed)
-  private let group: TimerGroup
-  private var job: Job?
+  private final let state = Atomic<UInt8>(OneShotTimer.armed)
+  private final let group: TimerGroup
+  private final var job: Job?
 
   init(group: consuming TimerGroup, _ job: consuming Job) {
     self.group = group
@@ -21,15 +22,17 @@ final class OneShotTimer: ArmedTimer, @unchecked Sendable {
   }
 
   /// - Returns: false if the dispatcher takes no timers.
-  func arm(at deadline: Nanoseconds, leeway: Nanoseconds) -> Bool { group.arm(self, at: deadline, leeway: leeway) }
-
-  override func fall(due now: Nanoseconds, _ worker: WorkerRef?) -> Fallen {
-    let (due, _) = state.compareExchange(
-      expected: OneShotTimer.armed, desired: OneShotTimer.queued, ordering: .acquiringAndReleasing)
-    return due ? .due : .over
+  final func arm(at deadline: Nanoseconds, leeway: Nanoseconds) -> Bool {
+    group.arm(self, at: deadline, leeway: leeway)
   }
 
-  override func execute(on worker: Worker, ticket: UInt) {
+  final override func fall(due now: Nanoseconds, _ worker: WorkerRef?) -> Fallen {
+    let (due, _) = state.compareExchange(
+      expected: OneShotTimer.armed, desired: OneShotTimer.queued, ordering: .acquiringAndReleasing)
+    return due ? .due : .cancelled
+  }
+
+  final override func execute(on worker: Worker, ticket: UInt) {
     let (starts, _) = state.compareExchange(
       expected: OneShotTimer.queued, desired: OneShotTimer.started, ordering: .acquiringAndReleasing)
     // Moved out, which counts no reference.
@@ -37,7 +40,10 @@ final class OneShotTimer: ArmedTimer, @unchecked Sendable {
     job.finish { worker.dispatcher.report($0, .timer, on: worker.currentQueue) }
   }
 
-  func cancel() -> Bool {
+  // Relaxed: who asks under the group's lock may as well find it a moment later.
+  final override var isCancelled: Bool { state.load(ordering: .relaxed) == OneShotTimer.cancelled }
+
+  final func cancel() -> Bool {
     var seen = state.load(ordering: .relaxed)
     while seen == OneShotTimer.armed || seen == OneShotTimer.queued {
       let (done, now) = state.weakCompareExchange(
@@ -46,24 +52,35 @@ final class OneShotTimer: ArmedTimer, @unchecked Sendable {
         seen = now
         continue
       }
-      if seen == OneShotTimer.armed { group.disarm(self) }
+      if seen == OneShotTimer.armed { group.leaveCancelled(self) }
       job = nil
       return true
     }
     return seen == OneShotTimer.cancelled
   }
 
-  override func drop() -> Bool {
+  final override func drop() -> Bool {
     let (dropped, _) = state.compareExchange(
       expected: OneShotTimer.armed, desired: OneShotTimer.cancelled, ordering: .acquiringAndReleasing)
     if dropped { job = nil }
     return dropped
   }
 
-  override func discard(ticket: UInt) -> Bool {
+  final override func discard(ticket: UInt) -> Bool {
     let (discarded, _) = state.compareExchange(
       expected: OneShotTimer.queued, desired: OneShotTimer.cancelled, ordering: .acquiringAndReleasing)
     if discarded { job = nil }
     return discarded
   }
+}
+
+/// A timer of `asyncAfter` that may be told late.
+final class LaxTimer: OneShotTimer, @unchecked Sendable {
+  // Sound as Sendable: the group's lock guards the mark.
+  private var mark: LeewayMark?
+  override var leewayMark: LeewayMark? {
+    get { mark }
+    set { mark = newValue }
+  }
+  override var isExact: Bool { false }
 }

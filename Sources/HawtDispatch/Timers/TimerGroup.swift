@@ -17,13 +17,22 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
   private let lock = Lock()
 
   /// What the lock guards. Behind a pointer, because a class's properties cost an exclusivity check at each access.
-  private struct Armed {
-    var timers = LeewayHeap<ArmedTimer>()
+  private struct Armed: ~Copyable {
+    var timers = ArmedTimers()
     var armings: UInt64 = 0
     /// Armed timers keep their queue alive: whether they do now.
     var holdsQueue = false
   }
   private let armed = UnsafeMutablePointer<Armed>.allocate(capacity: 1)
+  /// How many timers `armed` has. Written under the lock.
+  let count = Atomic<Int>(0)
+  /// How many of them are cancelled, and have stayed: who cancels one raises it, who takes one out lowers it, under the lock.
+  /// Below zero while one is out and not yet counted.
+  private let cancelledCount = Atomic<Int>(0)
+  /// Among so few, a timer is taken out when it is cancelled.
+  private static let few = 64
+  /// At how many places who takes a timer out looks for what is to be swept out, if that is too many.
+  private static let sweep = 16
 
   /// The time by which the worker will look at the group, or the end of time.
   private let published = Atomic<Nanoseconds>(.max)
@@ -64,11 +73,9 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
       armed.pointee.armings += 1
       timer.leeway = leeway
       let latest = TimerGroup.sum(deadline, leeway)
-      if timer.heapIndex >= 0 {
-        armed.pointee.timers.update(timer, .init(time: deadline, order: armed.pointee.armings), latest: latest)
-      } else {
-        armed.pointee.timers.insert(timer, .init(time: deadline, order: armed.pointee.armings), latest: latest)
-      }
+      armed.pointee.timers.place(timer, .init(time: deadline, order: armed.pointee.armings), latest: latest)
+      // Relaxed, as nothing rests on who sees that there are more.
+      count.store(armed.pointee.timers.count, ordering: .relaxed)
       if !armed.pointee.holdsQueue {
         armed.pointee.holdsQueue = true
         _ = queue.retain()
@@ -91,23 +98,77 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
   func disarm(_ timer: ArmedTimer) {
     let lastOfQueue = lock.withLock { () -> Bool in
       if timer.heapIndex >= 0 { armed.pointee.timers.remove(timer) }
-      return releaseQueueIfEmpty()
+      return settle(sweeping: TimerGroup.sweep)
     }
     if lastOfQueue { queue.release() }
   }
 
-  /// The lock is held. True: the caller releases the queue, without the lock.
-  private func releaseQueueIfEmpty() -> Bool {
+  /// Of a one-shot timer whose state says that it is cancelled. Among many it stays where it is, which saves what costs most
+  /// of taking it out, the cache misses; it is swept out when there are twice as many of its like as of the others.
+  func leaveCancelled(_ timer: ArmedTimer) {
+    let stays = timer.isExact && count.load(ordering: .relaxed) > TimerGroup.few
+    if stays {
+      // Sequentially consistent, both: whoever takes timers out publishes how many are left, *then* asks how many of them are
+      // cancelled. One of the two finds out that nothing else is left.
+      let cancelled = cancelledCount.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
+      guard TimerGroup.isTooMany(cancelled, of: count.load(ordering: .sequentiallyConsistent)) else { return }
+    }
+    let lastOfQueue = lock.withLock { () -> Bool in
+      if !stays {
+        if timer.heapIndex >= 0 {
+          armed.pointee.timers.remove(timer)
+        } else {
+          // Somebody has, after its state was changed and before it was counted.
+          cancelledCount.wrappingAdd(1, ordering: .relaxed)
+        }
+      }
+      return settle(sweeping: TimerGroup.sweep)
+    }
+    if lastOfQueue { queue.release() }
+  }
+
+  /// After timers were taken out; the lock is held. True: the caller releases the queue, without the lock.
+  private func settle(sweeping places: Int) -> Bool {
+    // See `leaveCancelled`.
+    count.store(armed.pointee.timers.count, ordering: .sequentiallyConsistent)
+    if cancelledCount.load(ordering: .sequentiallyConsistent) > 0 { sweep(places) }
     guard armed.pointee.timers.isEmpty, armed.pointee.holdsQueue else { return false }
     armed.pointee.holdsQueue = false
     return true
+  }
+
+  @inline(__always)
+  private static func isTooMany(_ cancelled: Int, of all: Int) -> Bool { 3 * cancelled >= 2 * all }
+
+  /// The lock is held.
+  @inline(never)
+  private func sweep(_ places: Int) {
+    let cancelled = cancelledCount.load(ordering: .relaxed)
+    let all = armed.pointee.timers.count
+    guard TimerGroup.isTooMany(cancelled, of: all) else { return }
+    noteDropped(armed.pointee.timers.sweep(places))
+    if cancelled >= all {
+      // They would keep the queue. There are few left: each timer that was taken out before had some swept out.
+      while !armed.pointee.timers.isEmpty, case let swept = armed.pointee.timers.sweep(.max), swept > 0 {
+        noteDropped(swept)
+      }
+    }
+    count.store(armed.pointee.timers.count, ordering: .sequentiallyConsistent)
+  }
+
+  /// The lock is held, or the timers were taken out under it.
+  private func noteDropped(_ cancelled: Int) {
+    // Relaxed: the count that it is compared with is published afterwards.
+    if cancelled > 0 { cancelledCount.wrappingSubtract(cancelled, ordering: .relaxed) }
   }
 
   /// Hands the due timers to the queue. Under the lease of the worker that has the group.
   /// - Returns: when the next are due.
   func fire(until now: Nanoseconds, _ worker: WorkerRef?) -> TimerPoint? {
     let (next, lastOfQueue) = lock.withLock { () -> (TimerPoint?, Bool) in
+      var fallen = 0
       while let timer = armed.pointee.timers.takeFirst(until: now) {
+        fallen += 1
         // Under the lock: nobody arms or cancels between two of them, so they arrive in order.
         switch timer._withUnsafeGuaranteedRef({ $0.fall(due: now, worker) }) {
         case .due:
@@ -115,22 +176,32 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
           queue._withUnsafeGuaranteedRef { $0.enqueue(Entry(owning: timer), worker: worker) }
         case .again(let time): armAgain(timer.takeRetainedValue(), at: time)
         case .over: timer.release()
+        case .cancelled:
+          timer.release()
+          noteDropped(1)
         }
       }
-      let next = armed.pointee.timers.earliest
-      published.store(next?.latest ?? .max, ordering: .relaxed)
-      return (next, releaseQueueIfEmpty())
+      return publishNext(sweeping: TimerGroup.sweep * fallen)
     }
     // The caller keeps the group alive, which the queue may have owned alone.
     if lastOfQueue { queue.release() }
     return next
   }
 
+  /// When the worker will have to look again, and what `settle` says. The lock is held.
+  private func publishNext(sweeping places: Int) -> (TimerPoint?, lastOfQueue: Bool) {
+    noteDropped(armed.pointee.timers.dropCancelledFirst())
+    let lastOfQueue = settle(sweeping: places)
+    let next = armed.pointee.timers.earliest
+    published.store(next?.latest ?? .max, ordering: .relaxed)
+    return (next, lastOfQueue)
+  }
+
   /// The lock is held.
   private func armAgain(_ timer: ArmedTimer, at time: Nanoseconds) {
     armed.pointee.armings += 1
     let latest = TimerGroup.sum(time, timer.leeway)
-    armed.pointee.timers.insert(timer, .init(time: time, order: armed.pointee.armings), latest: latest)
+    armed.pointee.timers.place(timer, .init(time: time, order: armed.pointee.armings), latest: latest)
   }
 
   override func pass(on worker: Worker) -> Int? {
@@ -143,13 +214,11 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
     }
     guard desired >= 0 else { return nil }
     guard desired == worker.index else { return desired }
-    let next = lock.withLock { () -> TimerPoint? in
-      let next = armed.pointee.timers.earliest
-      published.store(next?.latest ?? .max, ordering: .relaxed)
-      return next
-    }
+    let (next, lastOfQueue) = lock.withLock { publishNext(sweeping: TimerGroup.sweep) }
     place(on: worker, next)
     self.worker.store(next == nil ? -1 : worker.index, ordering: .relaxed)
+    // Last: if the queue goes, the group is at its place and can be told to leave it.
+    if lastOfQueue { queue.release() }
     return nil
   }
 
@@ -174,10 +243,11 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
     let lastOfQueue = lock.withLock { () -> Bool in
       armed.pointee.timers.removeAll { dropped.append($0) }
       published.store(.max, ordering: .relaxed)
-      return releaseQueueIfEmpty()
+      return settle(sweeping: 0)
     }
     // Without the lock: what a timer captured may arm another when it goes.
     let count = dropped.reduce(0) { $0 + ($1.drop() ? 1 : 0) }
+    noteDropped(dropped.count - count)
     if lastOfQueue { queue.release() }
     return count
   }
@@ -192,12 +262,20 @@ class ArmedTimer: Runnable, LeewayElement {
     /// It is due again by itself.
     case again(Nanoseconds)
     case over
+    /// It was cancelled, and had stayed in its place.
+    case cancelled
   }
 
-  // There may be a million of them: the small fields stand together.
+  // There may be a million of them, so only those that need them have a mark and a leeway.
 
-  final var leewayMark: LeewayMark?
   final var heapIndex: Int32 = -1
+  /// Only of one that may have leeway.
+  var leewayMark: LeewayMark? {
+    get { nil }
+    set {}
+  }
+  /// Whether it never has leeway.
+  var isExact: Bool { true }
 
   /// Of its next beat; kept by those that are armed again by themselves.
   var leeway: Nanoseconds {
@@ -208,7 +286,10 @@ class ArmedTimer: Runnable, LeewayElement {
   /// The deadline has come. The group's lock is held.
   func fall(due now: Nanoseconds, _ worker: WorkerRef?) -> Fallen { fatalError("ArmedTimer.fall is abstract") }
 
+  /// Whether it is never due any more, though it may still stand in its group.
+  var isCancelled: Bool { false }
+
   /// A shutdown drops it.
-  /// - Returns: whether that is to be reported.
+  /// - Returns: whether that is to be reported; false if it was cancelled.
   func drop() -> Bool { fatalError("ArmedTimer.drop is abstract") }
 }

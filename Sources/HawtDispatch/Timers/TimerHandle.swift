@@ -9,24 +9,27 @@ public enum TimerClock: Sendable, Hashable, CaseIterable {
 /// A one-shot timer that was armed by `asyncAfter`. Dropping it does not cancel the timer. Copies stand for the same
 /// timer.
 public struct TimerHandle: Sendable {
+  /// nil if it was refused, which only a shutdown does.
   private let timer: OneShotTimer?
   /// Kept for `cancel()`, which is legal after the last user has gone. No user's reference: it does not keep the
   /// dispatcher from shutting down.
   private let dispatcher: DispatcherCore?
-  /// Whether the timer was accepted; refused when the dispatcher is shutting down (rule L3).
-  public let submission: Submission
 
   init(_ timer: OneShotTimer, of dispatcher: DispatcherCore) {
     self.timer = timer
     self.dispatcher = dispatcher
-    submission = .accepted
   }
 
-  init(refused refusal: Refusal) {
+  /// Of a timer that came too late.
+  private init() {
     timer = nil
     dispatcher = nil
-    submission = .refused(refusal)
   }
+
+  static var refused: TimerHandle { TimerHandle() }
+
+  /// Whether the timer was accepted; refused when the dispatcher is shutting down (rule L3).
+  public var submission: Submission { timer == nil ? .refused(.shutDown) : .accepted }
 
   /// Cancels the timer. True exactly if its task has not started and never will (rule T3), also when called again, or
   /// when the timer was refused or dropped. Any thread,

@@ -6,7 +6,7 @@ struct TimerPoint {
 }
 
 /// A worker's timers on one clock: the queues that have any, by their earliest deadline. Under the worker's lease.
-struct TimerHeap {
+struct TimerHeap: ~Copyable {
   private var groups = LeewayHeap<TimerGroup>()
   /// Kept beside the heap, as every round asks: when the first is due, and when a sleep has to end.
   private(set) var earliest: TimerPoint?
@@ -51,4 +51,10 @@ struct TimerHeap {
       place(group, group.fire(until: now, WorkerRef(of: worker.dispatcher)))
     }
   }
+}
+
+/// A worker's timers on both clocks. Under the worker's lease.
+struct WorkerTimers: ~Copyable {
+  var continuous = TimerHeap()
+  var suspending = TimerHeap()
 }

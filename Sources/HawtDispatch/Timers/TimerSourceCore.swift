@@ -146,6 +146,12 @@ final class TimerSourceCore: SourceBase, @unchecked Sendable {
 final class BeatTimer: ArmedTimer {
   private weak var source: TimerSourceCore?
   private var allowed: Nanoseconds = 0
+  private var mark: LeewayMark?
+  override var leewayMark: LeewayMark? {
+    get { mark }
+    set { mark = newValue }
+  }
+  override var isExact: Bool { false }
   override var leeway: Nanoseconds {
     get { allowed }
     set { allowed = newValue }

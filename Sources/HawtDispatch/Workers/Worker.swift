@@ -123,7 +123,7 @@ final class Worker: @unchecked Sendable {
   /// A `Poller`, owned.
   private let pollerWord = Atomic<UInt>(0)
   /// Behind a pointer for `local`'s reason.
-  let timers: UnsafeMutablePointer<(continuous: TimerHeap, suspending: TimerHeap)>
+  let timers: UnsafeMutablePointer<WorkerTimers>
 
   init(
     thread: ThreadCore, globals: [GlobalCore], wakePolicy: WakePolicy, shares: PriorityShares, settings: Settings,
@@ -146,7 +146,7 @@ final class Worker: @unchecked Sendable {
     let frames = UnsafeMutablePointer<Unmanaged<QueueCore>>.allocate(capacity: settings.maximumTargetDepth * 4)
     local.initialize(to: Local(frames: frames))
     timers = .allocate(capacity: 1)
-    timers.initialize(to: (TimerHeap(), TimerHeap()))
+    timers.initialize(to: WorkerTimers())
   }
 
   deinit {

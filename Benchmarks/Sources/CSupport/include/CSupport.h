@@ -16,6 +16,9 @@ uint64_t bench_cpu_time(void);
 /// Bytes that malloc has handed out and not got back, over all arenas.
 uint64_t bench_allocated_bytes(void);
 
+/// Writable memory that is the kernel's and not the allocator's, the stacks of threads included.
+uint64_t bench_mapped_bytes(void);
+
 /// Threads that the process has now.
 int bench_thread_count(void);
 

@@ -18,6 +18,7 @@ extension Rule {
       Check("captures are released before cancel returns true", capturesAreReleased),
       Check("a timer that a shutdown dropped will never start", droppedByShutdown),
       Check("a handle that is dropped cancels nothing", droppedHandle),
+      Check("the last of many that is cancelled, or has run, lets their queue go", queueOfManyGoes),
       Check("a million are cancelled, and their memory comes back") { try $0.expectSuccess(of: "million") },
     ],
     scenarios: [Scenario("million", aMillionCancelled)])
@@ -176,6 +177,36 @@ private func cancelsRaceRetargets(_ context: CheckContext) throws {
     runs.value + cancels.value == 2 * rounds,
     "\(2 * rounds) timers: \(runs.value) ran and \(cancels.value) were cancelled")
   context.record("timers raced with retargets", 2 * rounds)
+}
+
+private func queueOfManyGoes(_ context: CheckContext) throws {
+  let bench = try context.bench(workers: 3)
+  let count = 600
+  for _ in 0..<context.scaled(100, minimum: 5) {
+    let gone = context.latch()
+    var random = context.random()
+    let handles = armMany(bench.dispatcher, count, gone, &random)
+    try context.onThreads(3) { index, random in
+      for step in 0..<count {
+        handles[(step * 7 + index * count / 3) % count].cancel()
+        if random.oneIn(50) { context.pause(.microseconds(20)) }
+      }
+    }
+    try gone.wait(for: "the end of a queue whose timers were all cancelled or have run")
+    context.record("timers of queues that went", count)
+  }
+}
+
+/// In a function of its own, so that no local keeps the queue.
+private func armMany(
+  _ dispatcher: Dispatcher, _ count: Int, _ gone: Latch, _ random: inout SeededRandom
+) -> [TimerHandle] {
+  let queue = dispatcher.makeSerialQueue(label: "many")
+  queue.setSpecific(QueueKey<Token>(), Token { gone.signal() })
+  return (0..<count).map { _ in
+    // Some fall due meanwhile.
+    queue.asyncAfter(random.oneIn(3) ? .microseconds(random.below(2_000)) : .seconds(3_000)) {}
+  }
 }
 
 private func capturesAreReleased(_ context: CheckContext) throws {
