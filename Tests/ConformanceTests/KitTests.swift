@@ -72,7 +72,7 @@ import Testing
   }
 
   @Test func aCheckThatIsDeclaredToFailMustFail() async {
-    let declared = KnownDifference.check("X4", "a check", because: "it is so")
+    let declared = KnownDifference.check("X4", "a check", saying: "was wrong", because: "it is so")
     let subject = Subject.builtIn[0].declaring([declared])
     for isBroken in [true, false] {
       let check = Check("a check") {
@@ -87,14 +87,26 @@ import Testing
     }
   }
 
+  @Test func aCheckThatIsDeclaredToFailMustFailInThatWay() async {
+    let declared = KnownDifference.check("X4", "a check", saying: "was wrong", because: "it is so")
+    let check = Check("a check") {
+      $0.record("something")
+      $0.expect(false, "it was wrong")
+      $0.expect(false, "it was late")
+    }
+    let rule = Rule("X4", "a rule for tests", why: "why", whereToLook: ["here"], checks: [check])
+    let result = await verify(rule, on: Subject.builtIn[0].declaring([declared]))
+    #expect(result.failures == ["a check: it was late"])
+  }
+
   @Test func aDifferenceOfACheckThatDoesNotExistFails() async {
     let check = Check("a check") { $0.record("something") }
     let rule = Rule("X4", "a rule for tests", why: "why", whereToLook: ["here"], checks: [check])
-    let stale = Subject.builtIn[0].declaring([.check("X4", "the check's old name", because: "it was so")])
+    let stale = Subject.builtIn[0].declaring([.check("X4", "the check's old name", saying: "", because: "it was so")])
     let result = await verify(rule, on: stale)
     #expect(result.failures == ["a difference is declared for 'the check's old name', which is no check of X4"])
     // Of a rule that is gone, those about bare backends tell, as they do of the matrix's rows.
-    let gone = Subject.builtIn[0].declaring([.check("Z9", "anything", because: "it was so")])
+    let gone = Subject.builtIn[0].declaring([.check("Z9", "anything", saying: "", because: "it was so")])
     let b1 = await verify(Catalogue.rules(matching: "B1")[0], on: gone)
     #expect(b1.failures.contains { $0.contains("'Z9: anything', and there is no such rule") }, "\(b1.text)")
   }

@@ -6,7 +6,7 @@ import Polling
 public struct KnownDifference: Sendable, Hashable {
   enum Place: Sendable, Hashable {
     case row(String, DescriptorState.Expectation)
-    case check(rule: String, check: String)
+    case check(rule: String, check: String, saying: String)
   }
 
   let place: Place
@@ -20,16 +20,24 @@ public struct KnownDifference: Sendable, Hashable {
     KnownDifference(place: .row(state, outcome), why: why)
   }
 
-  /// A check that fails.
-  public static func check(_ rule: String, _ check: String, because why: String) -> KnownDifference {
-    KnownDifference(place: .check(rule: rule, check: check), why: why)
+  /// A check that fails, and in no other way.
+  ///
+  /// - Parameters:
+  ///   - rule: the rule's ID.
+  ///   - check: the check's name.
+  ///   - phrase: what each of its failures says.
+  ///   - why: why it is so, and what it means to a user.
+  public static func check(
+    _ rule: String, _ check: String, saying phrase: String, because why: String
+  ) -> KnownDifference {
+    KnownDifference(place: .check(rule: rule, check: check, saying: phrase), why: why)
   }
 
   /// What is different, in words.
   public var what: String {
     switch place {
     case .row(let state, _): state
-    case .check(let rule, let check): "\(rule): \(check)"
+    case .check(let rule, let check, _): "\(rule): \(check)"
     }
   }
 }
@@ -47,13 +55,16 @@ extension Subject {
   /// say, and the declaration would be true of nothing.
   func unknownChecks(of rule: Rule) -> [String] {
     knownDifferences.compactMap { difference in
-      guard case .check(rule.id, let check) = difference.place else { return nil }
+      guard case .check(rule.id, let check, _) = difference.place else { return nil }
       return rule.checks.contains { $0.name == check } ? nil : check
     }
   }
 
-  /// Why a check is expected to fail, if it is.
-  func difference(inCheck check: String, of rule: String) -> String? {
-    knownDifferences.first { $0.place == .check(rule: rule, check: check) }?.why
+  /// How and why a check is expected to fail, if it is.
+  func difference(inCheck check: String, of rule: String) -> (phrase: String, why: String)? {
+    for difference in knownDifferences {
+      if case .check(rule, check, let phrase) = difference.place { return (phrase, difference.why) }
+    }
+    return nil
   }
 }

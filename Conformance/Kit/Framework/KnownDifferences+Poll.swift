@@ -21,7 +21,7 @@ extension KnownDifference {
   static let ofLibeventOnPoll =
     ofPoll + [
       check(
-        "B8", closedIsSilent,
+        "B8", closedIsSilent, saying: "told a number that is closed",
         because: "poll(2) reports a number that was closed, and libevent tells it as readiness; epoll has forgotten it")
     ]
 }

@@ -113,7 +113,7 @@ private func cellsAreAsWanted(_ context: CheckContext) throws {
     case .row(let state, _):
       context.expect(rows.contains(state), "a difference is declared for '\(state)', which is no row of the matrix")
       context.record("rows with a known difference")
-    case .check(let id, _):
+    case .check(let id, _, _):
       let exists = Catalogue.rules.contains { $0.id == id }
       context.expect(exists, "a difference is declared for '\(difference.what)', and there is no such rule")
     }
