@@ -4,6 +4,7 @@
  *
  *   watcher     UNARMED, or the worker whose alarm is set
  *   asleep      the sleep word is SLEEPING and the idle bit is set, in this order; the alarm is a timer in the sleeper's own poller
+ *   pending     the alarm of a poller was set, and nobody has found since that it rang: it is not set again
  *   away        the worker has left its lease to run user code, whoever may hold the lease meanwhile
  *
  *   Worker      a round: come back (away off); no work: asleep; look at the work again; none: SLEEPS; wait; the alarm rang: RANG; awake.
@@ -13,16 +14,17 @@
  *               relying on me: again, from UNARMED (its own second look at a lost CAS would find that too). Lost: again from what is there, as long as that is me or UNARMED.
  *   SLEEPS      watcher is me: done, my alarm is set. It is another that is not away: done, it hands over before it runs user code. Otherwise, if a peer is
  *               away: CAS the watcher from what was seen to me; won: set my alarm. Lost: again, as who won may have chosen one that woke and began meanwhile.
- *   RANG        CAS the watcher from me to UNARMED; won: as SLEEPS, from UNARMED. It may be a server that finds the alarm of a stuck watcher.
+ *               (An alarm that is pending rings earlier than one that is set now: then it is set again.)
+ *   RANG        the alarm is pending no more, and then: CAS the watcher from me to UNARMED; won: as SLEEPS, from UNARMED. It may be a server that finds the alarm of a stuck watcher.
  *
  * Memory ordering. Dekker, so sequentially consistent: (away; load of watcher and idle bits) of who begins against (idle bit; load of watcher
- * and of the peers' away) of who goes to sleep.
+ * and of the peers' away) of who goes to sleep; (watcher; pending) of who sets an alarm against (pending; watcher) of who finds that it rang.
  *
  * Checked: when nothing can happen any more but that an alarm rings, each stuck worker is watched by one that is not stuck and whose alarm is set, unless
  * all are stuck; when no worker is stuck and alarms have come to their end, none is set (an idle dispatcher uses no CPU).
  * Alarms ring RINGS times only: what follows another ring is the same again.
  *
- * MUTANTS: 7
+ * MUTANTS: 8
  *   1 that somebody holds the lease counts as the owner's being back (no away bit): beside a post, a stuck worker is overlooked
  *   2 who begins user code looks at the watcher before it leaves its lease
  *   3 who goes to sleep looks for busy peers before it announces its sleep
@@ -30,6 +32,7 @@
  *   5 an alarm that rang is not set again
  *   6 a worker that had no work when it looked runs what has come since: nobody was asked to watch it
  *   7 who goes to sleep and loses the CAS relies on who won, who may have chosen one that is awake and about to get stuck
+ *   8 the alarm that rang is pending until the watcher was looked at
  * CASES: 3
  *   1 two workers, a task for each; 2 two workers, a post to the one that may be stuck; 3 three workers, tasks for two
  * CYCLES: 2
@@ -49,7 +52,7 @@
 #endif
 #define UNARMED W
 
-bool held[W], away[W], asleep[W], alarm[W], stuck[W];
+bool held[W], away[W], asleep[W], alarm[W], pending[W], stuck[W];
 byte eventfd[W], work[W];
 byte watcher = UNARMED, rings = RINGS;
 
@@ -59,6 +62,10 @@ byte watcher = UNARMED, rings = RINGS;
 #define isAway(x) away[x]
 #endif
 
+inline set(x) {
+  atomic { mine = !pending[x]; pending[x] = true };
+  if :: mine -> alarm[x] = true :: else fi
+}
 /* the watcher becomes me if a peer is busy and nobody watches; seen: what the watcher was found to be */
 inline arm() {
   do
@@ -72,7 +79,7 @@ inline arm() {
      od;
      if :: p == W -> break :: else fi;
      atomic { p = 0; mine = (watcher == seen); if :: mine -> watcher = me :: else -> seen = watcher fi };
-     if :: mine -> alarm[me] = true; break :: else fi;
+     if :: mine -> set(me); break :: else fi;
 #if MUTANT == 7
      break
 #endif
@@ -80,11 +87,17 @@ inline arm() {
   atomic { p = 0; mine = false; seen = 0 }
 }
 inline rang(owner) {
+#if MUTANT != 8
+  pending[owner] = false;
+#endif
 #if MUTANT == 5
   skip
 #else
   atomic { mine = (watcher == owner); if :: mine -> watcher = UNARMED :: else fi };
   if :: mine -> atomic { mine = false; seen = UNARMED }; arm() :: else fi
+#endif
+#if MUTANT == 8
+  ; pending[owner] = false
 #endif
 }
 inline begins() {
@@ -104,7 +117,7 @@ inline begins() {
      if :: p == W && seen == UNARMED -> break :: else fi;
      atomic { mine = (watcher == seen); if :: mine -> watcher = p :: else -> seen = watcher fi };   /* p is W: UNARMED */
      if
-     :: mine && p < W -> alarm[p] = true; break
+     :: mine && p < W -> set(p); break
      :: mine && p == W ->
         seen = UNARMED
      :: else

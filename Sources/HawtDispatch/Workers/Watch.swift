@@ -5,8 +5,8 @@ internal import Synchronization
 ///
 /// While some worker runs user code and some worker sleeps, one sleeper's alarm is set; when it rings, that worker
 /// looks at its peers, and sets its alarm again as long as any is in user code. An idle dispatcher has no alarm set, so
-/// it uses no CPU (rule Q5). The alarm costs one system call per interval, not per round. Modelled in
-/// `Conformance/Models/watch.pml`.
+/// it uses no CPU (rule Q5). An alarm that is set already is not set again, so it costs one system call per interval, not
+/// per round. Modelled in `Conformance/Models/watch.pml`.
 ///
 ///     unarmed ──a worker begins user code while another sleeps──▶ armed (which) ──it rings, nobody is busy──▶ unarmed
 final class Watch: @unchecked Sendable {

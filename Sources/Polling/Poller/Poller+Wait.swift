@@ -114,6 +114,8 @@ extension Poller {
     case 2: devices.pointee.continuous.noteRung()
     default:
       devices.pointee.alarm.clear()
+      // Sequentially consistent: see `armAlarm`.
+      alarmIsPending.store(false, ordering: .sequentiallyConsistent)
       harvest.pointee.alarmRang = true
     }
   }

@@ -23,6 +23,8 @@ package class Poller: @unchecked Sendable {
   /// The waker's and the alarm's, for threads that do not hold the lease.
   private final let wakeDescriptor: CInt
   private final let alarmDescriptor: CInt
+  /// Whether the alarm was set, and no wait has found since that it rang.
+  final let alarmIsPending = Atomic<Bool>(false)
   final let counters = PollerCounters()
 
   /// Whether `close` or `abandonAfterFork` has been called.
@@ -158,9 +160,11 @@ extension Poller {
     Waker.signal(wakeDescriptor)
   }
 
-  /// Lets the alarm ring once, the given time from now, instead of when it was set to. One system call; legal from
-  /// anywhere. A wait that it ends says so in `alarmRang`.
+  /// Lets the alarm ring once, the given time from now; one that is set and has not been found to have rung stays as it is,
+  /// and may ring earlier. One system call at most; legal from anywhere. A wait that it ends says so in `alarmRang`.
   package final func armAlarm(afterNanoseconds nanoseconds: UInt64) {
+    // Sequentially consistent: whoever finds out that it rang says so here *before* it looks at what the caller has published.
+    guard !alarmIsPending.exchange(true, ordering: .sequentiallyConsistent) else { return }
     Alarm.set(alarmDescriptor, afterNanoseconds: nanoseconds)
   }
 
