@@ -1,7 +1,8 @@
 internal import Glibc
 
 /// A mutex. `Synchronization.Mutex` gives false reports under the thread sanitizer and is slow under contention in
-/// this toolchain, so this wraps the system's.
+/// this toolchain, so this wraps the system's: the kind that looks a few times before it sleeps, since whoever has it holds it
+/// for some tens of instructions.
 ///
 /// Sound as `Sendable`: the pointer never changes, its memory is freed only in `deinit`, and the system's mutex is
 /// made for concurrent use.
@@ -11,7 +12,11 @@ struct Lock: ~Copyable, @unchecked Sendable {
   init() {
     mutex = .allocate(capacity: 1)
     mutex.initialize(to: pthread_mutex_t())
-    let code = pthread_mutex_init(mutex, nil)
+    var attributes = pthread_mutexattr_t()
+    pthread_mutexattr_init(&attributes)
+    defer { pthread_mutexattr_destroy(&attributes) }
+    pthread_mutexattr_settype(&attributes, CInt(PTHREAD_MUTEX_ADAPTIVE_NP))
+    let code = pthread_mutex_init(mutex, &attributes)
     precondition(code == 0, "Lock: pthread_mutex_init failed: \(errorText(code))")
   }
 

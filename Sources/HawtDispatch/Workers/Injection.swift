@@ -12,6 +12,8 @@ final class Injection: @unchecked Sendable {
   @exclusivity(unchecked) private var begin = 0
   @exclusivity(unchecked) private var isClosed = false
   private let waiting = Atomic<Int>(0)
+  /// The most entries that are taken at once.
+  private static let batch = 16
 
   /// How many entries wait. Sequentially consistent: a worker that has announced its sleep asks it.
   @inline(__always)
@@ -47,13 +49,38 @@ final class Injection: @unchecked Sendable {
       let entry = entries[begin]
       begin = (begin + 1) & (entries.count - 1)
       waiting.store(count - 1, ordering: .relaxed)
-      // A burst gives its memory back.
-      if count == 1, entries.count > 4096 {
-        entries = Array(repeating: .empty, count: 64)
-        begin = 0
-      }
+      if count == 1 { giveBackBurst() }
       return entry
     }
+  }
+
+  /// Takes the oldest entry, or `.empty`; and moves some of those behind it to a worker's run queue, for half of what waits,
+  /// so that a burst does not cost the lock for each entry. By the worker's own thread.
+  @inline(__always)
+  func pop(sparing ring: RunRing) -> Entry { looksEmpty ? .empty : popUnderLock(sparing: ring) }
+
+  @inline(never)
+  private func popUnderLock(sparing ring: RunRing) -> Entry {
+    lock.withLock {
+      let count = waiting.load(ordering: .relaxed)
+      guard count > 0 else { return .empty }
+      let entry = entries[begin]
+      var taken = 1
+      while taken < min(Injection.batch, (count + 1) / 2), ring.push(entries[(begin + taken) & (entries.count - 1)]) {
+        taken += 1
+      }
+      begin = (begin + taken) & (entries.count - 1)
+      // Releases what was moved: a worker about to sleep that does not find it here finds it there.
+      waiting.store(count - taken, ordering: .releasing)
+      if count == taken { giveBackBurst() }
+      return entry
+    }
+  }
+
+  private func giveBackBurst() {
+    guard entries.count > 4096 else { return }
+    entries = Array(repeating: .empty, count: 64)
+    begin = 0
   }
 
   private func grow() {

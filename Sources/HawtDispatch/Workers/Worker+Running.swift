@@ -119,12 +119,15 @@ extension Worker {
 
   func callLowWater(_ bound: Bound) { bound.limit.onLowWater?() }
 
+  /// The ring of a thread that is on its way out is emptied by others. While other priorities have work, all work is
+  /// shared: a worker that had no entry of the priority whose turn it is would give its share away (rule Q9).
+  @inline(__always)
+  private var mayPushLocally: Bool { injections.0.looksEmpty && injections.2.looksEmpty && !custody.isLeaving }
+
   /// Appends to the worker's own run queue; on its own thread. False if it has to be shared.
   @inline(__always)
   func pushLocally(_ entry: Entry) -> Bool {
-    // The ring of a thread that is on its way out is emptied by others. While other priorities have work, all work is
-    // shared: a worker that had no entry of the priority whose turn it is would give its share away (rule Q9).
-    guard injections.0.looksEmpty, injections.2.looksEmpty, !custody.isLeaving, ring.push(entry) else { return false }
+    guard mayPushLocally, ring.push(entry) else { return false }
     // One entry is run next by this worker itself; a second is worth a peer's waking up.
     if wakePolicy.hasIdle, ring.count > 1 { wakePolicy.notify() }
     return true
@@ -181,16 +184,23 @@ extension Worker {
   /// the handler of one event, or a queue that uses the whole of its budget (rule Q4).
   @inline(__always)
   private func nextOfDefaultPriority(_ root: inout Unmanaged<QueueCore>) -> Entry {
-    for _ in 0..<3 {
+    for _ in 0..<4 {
       var entry = Entry.empty
       switch local.pointee.turnOfPlace {
-      case 0:
+      case Turn.thread:
         if ownQueue._withUnsafeGuaranteedRef({ $0.hasReady }) {
           entry = ownQueue._withUnsafeGuaranteedRef { $0.pop(ref) }
           if entry.kind != Entry.Kind.empty { root = .fromOpaque(ownQueue.toOpaque()) }
         }
-      case 1: entry = ring.pop()
-      default: entry = injections.1.pop()
+      case Turn.ring: entry = ring.pop()
+      case Turn.shared: entry = nextShared()
+      default:
+        // What was moved from the shared one has its turn.
+        entry = ring.pop()
+        if entry.kind == Entry.Kind.empty {
+          local.pointee.turnOfPlace = Turn.shared
+          continue
+        }
       }
       if entry.kind != Entry.Kind.empty { return entry }
       passTurnOfPlace()
@@ -198,9 +208,22 @@ extension Worker {
     return .empty
   }
 
+  /// The next shared entry; if the own run queue is empty, some more are moved there, where peers may steal them.
+  @inline(__always)
+  private func nextShared() -> Entry {
+    guard ring.count == 0, mayPushLocally else { return injections.1.pop() }
+    let entry = injections.1.pop(sparing: ring)
+    if ring.count > 0 {
+      local.pointee.turnOfPlace = Turn.moved
+      if wakePolicy.hasIdle, ring.count > 1 { wakePolicy.notify() }
+    }
+    return entry
+  }
+
   @inline(__always)
   private func passTurnOfPlace() {
-    local.pointee.turnOfPlace = local.pointee.turnOfPlace == 2 ? 0 : local.pointee.turnOfPlace &+ 1
+    let turn = local.pointee.turnOfPlace
+    local.pointee.turnOfPlace = turn >= Turn.shared ? Turn.thread : turn &+ 1
   }
 
   // MARK: Priorities (rule Q9)

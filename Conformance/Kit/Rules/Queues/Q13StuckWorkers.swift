@@ -7,6 +7,7 @@ extension Rule {
     whereToLook: ["the poller's lease and its takeover", "stealing from a stuck worker's run queue"],
     checks: [
       Check("queues that the stuck worker had made runnable go on", localWorkIsStolen),
+      Check("a burst from outside, one task of which gets stuck, goes on", burstGoesOn),
       Check("submissions, timers and sources while one worker is stuck", oneStuckWorker),
       Check("timers armed before the worker got stuck", timersArmedBefore),
       Check("all but one worker stuck", allButOneStuck),
@@ -36,6 +37,31 @@ private func localWorkIsStolen(_ context: CheckContext) throws {
     let moments = try began.wait(forCount: others, of: "queues made runnable by a task that is stuck now")
     gate.open()
     return max(.zero, (moments.max() ?? .now) - (stuckAt.with { $0 } ?? .now))
+  }
+}
+
+/// Whoever takes the stuck task has taken those behind it, too, or is about to.
+private func burstGoesOn(_ context: CheckContext) throws {
+  let dispatcher = try context.makeDispatcher(workers: 2)
+  for stuck in 0..<4 {
+    try context.expectPrompt("a burst runs, of which task \(stuck) gets stuck") { _ in
+      let gate = context.gate()
+      let others = 60
+      let began = context.recorder(of: Moment.self)
+      let stuckAt = Shared<Moment?>(nil)
+      for index in 0...others {
+        dispatcher.global().async {
+          guard index == stuck else { return began.append(.now) }
+          stuckAt.with { $0 = .now }
+          gate.pass()
+        }
+      }
+      let submitted = Moment.now
+      let moments = try began.wait(forCount: others, of: "tasks of a burst, one of which is stuck now")
+      gate.open()
+      let start = max(submitted, stuckAt.with { $0 } ?? submitted)
+      return max(.zero, (moments.max() ?? .now) - start)
+    }
   }
 }
 
