@@ -149,7 +149,7 @@ extension Worker {
       if custody.isLeaving { return }
       if isContended { shares.charge(level, processorTime() &- used, waiting) }
       if local.pointee.isSpent || monotonicNow() >= local.pointee.deadline {
-        if level == 1 { passTurnOfPlace() }
+        if level == 1 { endTurnOfPlace() }
         return
       }
     }
@@ -184,23 +184,16 @@ extension Worker {
   /// the handler of one event, or a queue that uses the whole of its budget (rule Q4).
   @inline(__always)
   private func nextOfDefaultPriority(_ root: inout Unmanaged<QueueCore>) -> Entry {
-    for _ in 0..<4 {
+    for _ in 0..<3 {
       var entry = Entry.empty
       switch local.pointee.turnOfPlace {
-      case Turn.thread:
+      case 0:
         if ownQueue._withUnsafeGuaranteedRef({ $0.hasReady }) {
           entry = ownQueue._withUnsafeGuaranteedRef { $0.pop(ref) }
           if entry.kind != Entry.Kind.empty { root = .fromOpaque(ownQueue.toOpaque()) }
         }
-      case Turn.ring: entry = ring.pop()
-      case Turn.shared: entry = nextShared()
-      default:
-        // What was moved from the shared one has its turn.
-        entry = ring.pop()
-        if entry.kind == Entry.Kind.empty {
-          local.pointee.turnOfPlace = Turn.shared
-          continue
-        }
+      case 1: entry = ring.pop()
+      default: if !injections.1.looksEmpty { entry = nextShared() }
       }
       if entry.kind != Entry.Kind.empty { return entry }
       passTurnOfPlace()
@@ -208,13 +201,15 @@ extension Worker {
     return .empty
   }
 
-  /// The next shared entry; if the own run queue is empty, some more are moved there, where peers may steal them.
-  @inline(__always)
+  /// The next shared entry; if the own run queue is empty, some more are moved there, where peers may steal them, and have
+  /// their turn at once.
+  @inline(never)
   private func nextShared() -> Entry {
     guard ring.count == 0, mayPushLocally else { return injections.1.pop() }
     let entry = injections.1.pop(sparing: ring)
     if ring.count > 0 {
-      local.pointee.turnOfPlace = Turn.moved
+      local.pointee.turnOfPlace = 1
+      local.pointee.isTurnOfShared = true
       if wakePolicy.hasIdle, ring.count > 1 { wakePolicy.notify() }
     }
     return entry
@@ -222,8 +217,14 @@ extension Worker {
 
   @inline(__always)
   private func passTurnOfPlace() {
-    let turn = local.pointee.turnOfPlace
-    local.pointee.turnOfPlace = turn >= Turn.shared ? Turn.thread : turn &+ 1
+    local.pointee.turnOfPlace = local.pointee.turnOfPlace == 2 ? 0 : local.pointee.turnOfPlace &+ 1
+  }
+
+  /// The round's time is over. What was moved from the shared place to the own run queue has had the shared one's turn.
+  private func endTurnOfPlace() {
+    if local.pointee.isTurnOfShared, local.pointee.turnOfPlace == 1 { local.pointee.turnOfPlace = 2 }
+    local.pointee.isTurnOfShared = false
+    passTurnOfPlace()
   }
 
   // MARK: Priorities (rule Q9)

@@ -27,15 +27,6 @@ final class Worker: @unchecked Sendable {
     static let notifiedToSearch: UInt8 = 3
   }
 
-  /// The places of entries of default priority.
-  enum Turn {
-    static let thread: UInt8 = 0
-    static let ring: UInt8 = 1
-    static let shared: UInt8 = 2
-    /// The own run queue again, as a part of what was shared.
-    static let moved: UInt8 = 3
-  }
-
   /// What it has done, for users.
   var metrics: WorkerMetrics {
     let poller = poller
@@ -69,7 +60,9 @@ final class Worker: @unchecked Sendable {
     var isSpent = false
     var isSearching = false
     /// Where the next entry of default priority is looked for first, so that none of the three places starves.
-    var turnOfPlace = Turn.thread
+    var turnOfPlace: UInt8 = 0
+    /// Whether the own run queue has its turn as a part of what was shared.
+    var isTurnOfShared = false
     var lastPeerCheck: Nanoseconds = 0
     var lastPoll: Nanoseconds = 0
   }

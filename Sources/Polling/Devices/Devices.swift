@@ -47,6 +47,7 @@ struct Devices: ~Copyable {
   }
 
   /// Whether either deadline has come.
+  @inline(__always)
   var isDeadlineDue: Bool { suspending.isDue || continuous.isDue }
 
   /// Tells the kernel both deadlines, as far as it has to know.
