@@ -56,7 +56,7 @@ private struct Random: RandomNumberGenerator {
         #expect(item.heapIndex < 0, "seed \(seed), step \(step)")
       case 9: cancelled -= timers.sweep(Int.random(in: 0..<50, using: &random))
       default:
-        cancelled -= timers.dropCancelledFirst()
+        while timers.isFirstCancelled { cancelled -= timers.dropCancelledFirst(atMost: 3) }
         let least = model.min { ($0.time, $0.order) < ($1.time, $1.order) }
         let point = timers.earliest
         #expect(point?.due == least?.time, "seed \(seed), step \(step)")
@@ -121,5 +121,39 @@ private struct Random: RandomNumberGenerator {
     // After what the worker had in hand.
     try queue.sync {}
     #expect(group.count.load(ordering: .relaxed) == 0)
+  }
+
+  /// Too few are cancelled for a sweep, but they stand before all others: the worker drops them, a few in a round.
+  @Test func aLongPrefixGoesByItself() throws {
+    let dispatcher = try Dispatcher(configuration: .init(name: "cancelled", workers: 1))
+    defer { dispatcher.shutdownAndWait() }
+    let queue = dispatcher.makeSerialQueue(label: "timers")
+    let group = queue.core.timers(.continuous)
+    for _ in 0..<5_000 { queue.asyncAfter(.seconds(3_000)) {} }
+    let prefix = (0..<9_000).map { _ in queue.asyncAfter(.seconds(1_000)) {} }
+    for handle in prefix { #expect(handle.cancel()) }
+    #expect(group.count.load(ordering: .relaxed) == 14_000)
+    let gone = Waiter()
+    queue.asyncAfter(.milliseconds(1)) { [look = Look(group, dispatcher.global(), gone)] in look.again() }
+    gone.wait()
+    #expect(group.count.load(ordering: .relaxed) == 5_000)
+  }
+}
+
+/// Looks now and then whether a group has no more than 5,000 timers.
+private final class Look: Sendable {
+  private let group: TimerGroup
+  private let queue: GlobalQueue
+  private let gone: Waiter
+
+  init(_ group: TimerGroup, _ queue: GlobalQueue, _ gone: Waiter) {
+    self.group = group
+    self.queue = queue
+    self.gone = gone
+  }
+
+  func again() {
+    if group.count.load(ordering: .relaxed) <= 5_000 { return gone.signal() }
+    queue.async { self.again() }
   }
 }

@@ -56,16 +56,19 @@ struct ArmedTimers: ~Copyable {
     return TimerPoint(due: min(time, other.due), latest: min(time, other.latest))
   }
 
-  /// Takes out the cancelled timers that stand before all others, so that nobody is woken for them.
+  /// Takes out cancelled timers that stand before all others, so that nobody is woken for them.
   /// - Returns: how many.
-  mutating func dropCancelledFirst() -> Int {
+  mutating func dropCancelledFirst(atMost limit: Int) -> Int {
     var dropped = 0
-    while let (_, timer) = unswept.first, timer.isCancelled {
+    while dropped < limit, let (_, timer) = unswept.first, timer.isCancelled {
       unswept.takeFirst().release()
       dropped += 1
     }
-    return dropped + timers.dropFirst { $0.isCancelled }
+    return dropped + timers.dropFirst(atMost: limit - dropped) { $0.isCancelled }
   }
+
+  /// Whether the first timer, or the first that a sweep has still to look at, is cancelled.
+  var isFirstCancelled: Bool { unswept.first?.element.isCancelled ?? false || timers.isFirstExact { $0.isCancelled } }
 
   /// Looks at some places more, and takes out the timers that are cancelled.
   /// - Returns: how many.

@@ -51,8 +51,8 @@ struct IndexedHeap<Element: HeapElement>: ~Copyable {
   /// Takes the element with the least key out, and hands over the reference to it; there must be one.
   mutating func takeFirst() -> Unmanaged<Element> { takeOut(0) }
 
-  /// Takes an element out that is none of the first, and hands over the reference to it; nil if there is none. Constant time
-  /// on average.
+  /// Takes the element in the last place out, which moves no other, and hands over the reference to it; nil if there is none.
+  /// Amortized constant time.
   mutating func takeLast() -> (key: Key, element: Unmanaged<Element>)? {
     guard !isEmpty else { return nil }
     let last = nodes.removeLast()

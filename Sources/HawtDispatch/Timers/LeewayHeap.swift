@@ -89,11 +89,14 @@ struct LeewayHeap<Element: LeewayElement>: ~Copyable {
     return mark
   }
 
+  /// Whether the first of the elements without leeway answers true.
+  func isFirstExact(_ body: (Element) -> Bool) -> Bool { exact.first.map { body($0.element) } ?? false }
+
   /// Takes out the first of the elements without leeway as long as they answer true.
   /// - Returns: how many.
-  mutating func dropFirst(while body: (Element) -> Bool) -> Int {
+  mutating func dropFirst(atMost limit: Int, while body: (Element) -> Bool) -> Int {
     var dropped = 0
-    while let (_, element) = exact.first, body(element) {
+    while dropped < limit, let (_, element) = exact.first, body(element) {
       exact.takeFirst().release()
       dropped += 1
     }

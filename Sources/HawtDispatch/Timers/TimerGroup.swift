@@ -5,6 +5,9 @@ internal import Synchronization
 /// Their own lock guards them, so that arming and cancelling touch no worker; the group as a whole stands in the timer
 /// heap of one worker, its home, by its earliest deadline, and moves there when the queue does (rule M4). Due timers
 /// are handed to the queue under the lock, so a queue's timers arrive in order whoever serves the worker (rule T1).
+///
+/// A one-shot that is cancelled among many others is left in its place without the lock, and swept out later. That the queue
+/// is let go of all the same when no armed timer is left is modelled in `Conformance/Models/timers.pml`.
 final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
   // Sound as Sendable: `lock` guards `armed`; the lease of the worker that has the group guards `heapIndex`,
   // `leewayMark` and `worker`.
@@ -33,6 +36,8 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
   private static let few = 64
   /// At how many places who takes a timer out looks for what is to be swept out, if that is too many.
   private static let sweep = 16
+  /// At how many places anybody looks at once: the worker goes on in its next round, as others wait meanwhile (rule Q4).
+  private static let slice = 1024
 
   /// The time by which the worker will look at the group, or the end of time.
   private let published = Atomic<Nanoseconds>(.max)
@@ -96,11 +101,11 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
 
   /// Takes a timer out, if it is still in. The worker is not told: it looks once too early, at most.
   func disarm(_ timer: ArmedTimer) {
-    let lastOfQueue = lock.withLock { () -> Bool in
+    let settled = lock.withLock { () -> Settled in
       if timer.heapIndex >= 0 { armed.pointee.timers.remove(timer) }
       return settle(sweeping: TimerGroup.sweep)
     }
-    if lastOfQueue { queue.release() }
+    finish(settled)
   }
 
   /// Of a one-shot timer whose state says that it is cancelled. Among many it stays where it is, which saves what costs most
@@ -113,7 +118,7 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
       let cancelled = cancelledCount.wrappingAdd(1, ordering: .sequentiallyConsistent).newValue
       guard TimerGroup.isTooMany(cancelled, of: count.load(ordering: .sequentiallyConsistent)) else { return }
     }
-    let lastOfQueue = lock.withLock { () -> Bool in
+    let settled = lock.withLock { () -> Settled in
       if !stays {
         if timer.heapIndex >= 0 {
           armed.pointee.timers.remove(timer)
@@ -124,48 +129,67 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
       }
       return settle(sweeping: TimerGroup.sweep)
     }
-    if lastOfQueue { queue.release() }
+    finish(settled)
   }
 
-  /// After timers were taken out; the lock is held. True: the caller releases the queue, without the lock.
-  private func settle(sweeping places: Int) -> Bool {
-    // See `leaveCancelled`.
+  /// What is to be done without the lock, after timers were taken out.
+  private struct Settled {
+    /// None is left: the queue is released.
+    var lastOfQueue = false
+    /// Those that are left are all cancelled, and would keep the queue until they are due: the worker sweeps them out.
+    var goesOn = false
+  }
+
+  private func finish(_ settled: Settled) {
+    if settled.goesOn { requestReconcile(WorkerRef(of: dispatcher)) }
+    if settled.lastOfQueue { queue.release() }
+  }
+
+  /// After timers were taken out; the lock is held.
+  private func settle(sweeping places: Int) -> Settled {
+    // See `leaveCancelled`: each time that timers were taken out, the number of the cancelled is asked after this.
     count.store(armed.pointee.timers.count, ordering: .sequentiallyConsistent)
-    if cancelledCount.load(ordering: .sequentiallyConsistent) > 0 { sweep(places) }
-    guard armed.pointee.timers.isEmpty, armed.pointee.holdsQueue else { return false }
-    armed.pointee.holdsQueue = false
-    return true
+    var settled = Settled()
+    if cancelledCount.load(ordering: .sequentiallyConsistent) > 0 { settled.goesOn = sweep(places) }
+    if armed.pointee.timers.isEmpty, armed.pointee.holdsQueue {
+      armed.pointee.holdsQueue = false
+      settled.lastOfQueue = true
+    }
+    return settled
   }
 
   @inline(__always)
   private static func isTooMany(_ cancelled: Int, of all: Int) -> Bool { 3 * cancelled >= 2 * all }
 
   /// The lock is held.
+  /// - Returns: whether all that is left is cancelled.
   @inline(never)
-  private func sweep(_ places: Int) {
-    let cancelled = cancelledCount.load(ordering: .relaxed)
-    let all = armed.pointee.timers.count
-    guard TimerGroup.isTooMany(cancelled, of: all) else { return }
-    noteDropped(armed.pointee.timers.sweep(places))
-    if cancelled >= all {
-      // They would keep the queue. There are few left: each timer that was taken out before had some swept out.
-      while !armed.pointee.timers.isEmpty, case let swept = armed.pointee.timers.sweep(.max), swept > 0 {
-        noteDropped(swept)
-      }
+  private func sweep(_ wanted: Int) -> Bool {
+    // Twice if all are cancelled: the first time may come to the end of an earlier sweep.
+    for _ in 0..<2 {
+      let cancelled = cancelledCount.load(ordering: .sequentiallyConsistent)
+      let all = armed.pointee.timers.count
+      guard all > 0, TimerGroup.isTooMany(cancelled, of: all) else { return false }
+      let swept = armed.pointee.timers.sweep(cancelled < all ? min(wanted, TimerGroup.slice) : TimerGroup.slice)
+      count.store(armed.pointee.timers.count, ordering: .sequentiallyConsistent)
+      // Lowered last: who cancels one meanwhile compares with what was too many.
+      noteDropped(swept)
+      if cancelled < all { break }
     }
-    count.store(armed.pointee.timers.count, ordering: .sequentiallyConsistent)
+    let left = armed.pointee.timers.count
+    return left > 0 && cancelledCount.load(ordering: .sequentiallyConsistent) >= left
   }
 
   /// The lock is held, or the timers were taken out under it.
   private func noteDropped(_ cancelled: Int) {
-    // Relaxed: the count that it is compared with is published afterwards.
+    // Relaxed: whoever lowers it asks for it again, once the count is published.
     if cancelled > 0 { cancelledCount.wrappingSubtract(cancelled, ordering: .relaxed) }
   }
 
   /// Hands the due timers to the queue. Under the lease of the worker that has the group.
   /// - Returns: when the next are due.
   func fire(until now: Nanoseconds, _ worker: WorkerRef?) -> TimerPoint? {
-    let (next, lastOfQueue) = lock.withLock { () -> (TimerPoint?, Bool) in
+    let (next, settled) = lock.withLock { () -> (TimerPoint?, Settled) in
       var fallen = 0
       while let timer = armed.pointee.timers.takeFirst(until: now) {
         fallen += 1
@@ -181,20 +205,22 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
           noteDropped(1)
         }
       }
-      return publishNext(sweeping: TimerGroup.sweep * fallen)
+      return publishNext(after: now, sweeping: TimerGroup.sweep * fallen)
     }
     // The caller keeps the group alive, which the queue may have owned alone.
-    if lastOfQueue { queue.release() }
+    if settled.lastOfQueue { queue.release() }
     return next
   }
 
-  /// When the worker will have to look again, and what `settle` says. The lock is held.
-  private func publishNext(sweeping places: Int) -> (TimerPoint?, lastOfQueue: Bool) {
-    noteDropped(armed.pointee.timers.dropCancelledFirst())
-    let lastOfQueue = settle(sweeping: places)
-    let next = armed.pointee.timers.earliest
+  /// When the worker will have to look again: at once, if what is first is cancelled and more than can be swept out at a time;
+  /// and what `settle` says. The lock is held.
+  private func publishNext(after now: Nanoseconds, sweeping places: Int) -> (TimerPoint?, Settled) {
+    noteDropped(armed.pointee.timers.dropCancelledFirst(atMost: TimerGroup.slice / 8))
+    let settled = settle(sweeping: places)
+    let isSwept = !settled.goesOn && !armed.pointee.timers.isFirstCancelled
+    let next = isSwept ? armed.pointee.timers.earliest : TimerPoint(due: now + 1, latest: now + 1)
     published.store(next?.latest ?? .max, ordering: .relaxed)
-    return (next, lastOfQueue)
+    return (next, settled)
   }
 
   /// The lock is held.
@@ -214,11 +240,12 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
     }
     guard desired >= 0 else { return nil }
     guard desired == worker.index else { return desired }
-    let (next, lastOfQueue) = lock.withLock { publishNext(sweeping: TimerGroup.sweep) }
+    let now = clock.now
+    let (next, settled) = lock.withLock { publishNext(after: now, sweeping: TimerGroup.sweep) }
     place(on: worker, next)
     self.worker.store(next == nil ? -1 : worker.index, ordering: .relaxed)
     // Last: if the queue goes, the group is at its place and can be told to leave it.
-    if lastOfQueue { queue.release() }
+    if settled.lastOfQueue { queue.release() }
     return nil
   }
 
@@ -240,7 +267,7 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
   /// - Returns: how many.
   func dropAll() -> Int {
     var dropped: [ArmedTimer] = []
-    let lastOfQueue = lock.withLock { () -> Bool in
+    let settled = lock.withLock { () -> Settled in
       armed.pointee.timers.removeAll { dropped.append($0) }
       published.store(.max, ordering: .relaxed)
       return settle(sweeping: 0)
@@ -248,7 +275,7 @@ final class TimerGroup: PollerWork, LeewayElement, @unchecked Sendable {
     // Without the lock: what a timer captured may arm another when it goes.
     let count = dropped.reduce(0) { $0 + ($1.drop() ? 1 : 0) }
     noteDropped(dropped.count - count)
-    if lastOfQueue { queue.release() }
+    if settled.lastOfQueue { queue.release() }
     return count
   }
 }

@@ -33,7 +33,7 @@ public struct TimerHandle: Sendable {
 
   /// Cancels the timer. True exactly if its task has not started and never will (rule T3), also when called again, or
   /// when the timer was refused or dropped. Any thread,
-  /// the task itself included; O(log n); the task's captures are released before it returns true.
+  /// the task itself included; amortized O(log n), and constant where a queue has many; the task's captures are released before it returns true.
   @discardableResult
   public func cancel() -> Bool {
     // By optional chaining, which lends both: bound to names, each would be counted up and down.

@@ -182,10 +182,11 @@ private func cancelsRaceRetargets(_ context: CheckContext) throws {
 private func queueOfManyGoes(_ context: CheckContext) throws {
   let bench = try context.bench(workers: 3)
   let count = 600
-  for _ in 0..<context.scaled(100, minimum: 5) {
+  for round in 0..<context.scaled(100, minimum: 6) {
     let gone = context.latch()
-    var random = context.random()
-    let handles = armMany(bench.dispatcher, count, gone, &random)
+    var random = context.random(round)
+    // Some fall due meanwhile, or nobody looks but those who cancel.
+    let handles = armMany(bench.dispatcher, count, dueSoon: round.isMultiple(of: 2) ? 0 : count / 3, gone, &random)
     try context.onThreads(3) { index, random in
       for step in 0..<count {
         handles[(step * 7 + index * count / 3) % count].cancel()
@@ -199,13 +200,12 @@ private func queueOfManyGoes(_ context: CheckContext) throws {
 
 /// In a function of its own, so that no local keeps the queue.
 private func armMany(
-  _ dispatcher: Dispatcher, _ count: Int, _ gone: Latch, _ random: inout SeededRandom
+  _ dispatcher: Dispatcher, _ count: Int, dueSoon: Int, _ gone: Latch, _ random: inout SeededRandom
 ) -> [TimerHandle] {
   let queue = dispatcher.makeSerialQueue(label: "many")
   queue.setSpecific(QueueKey<Token>(), Token { gone.signal() })
-  return (0..<count).map { _ in
-    // Some fall due meanwhile.
-    queue.asyncAfter(random.oneIn(3) ? .microseconds(random.below(2_000)) : .seconds(3_000)) {}
+  return (0..<count).map { number in
+    queue.asyncAfter(number < dueSoon ? .microseconds(random.below(2_000)) : .seconds(3_000)) {}
   }
 }
 
