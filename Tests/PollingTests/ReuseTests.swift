@@ -161,6 +161,31 @@ import Testing
     close(event)
   }
 
+  @Test(
+    "S8 a file that lost its number is not taken for its successor when it gets the number back",
+    arguments: Subject.all, [true, false])
+  func numberComesBack(_ subject: Subject, _ isJoined: Bool) throws {
+    let poller = try subject.makePoller()
+    let first = Numbers.move(eventfd(0))
+    let second = Numbers.move(eventfd(0))
+    let number = Numbers.copy(first)
+    var slot = try poller.register(number, interest: .read, context: 1)
+    if isJoined {
+      dup2(second, number)
+      try poller.revalidate(slot)
+    } else {
+      poller.unregister(slot)
+      dup2(second, number)
+      slot = try poller.register(number, interest: .read, context: 1)
+    }
+    #expect(try poller.harvest().isEmpty)
+    #expect(poller.mismatch(of: slot) == nil)
+    dup2(first, number)
+    #expect(poller.mismatch(of: slot)?.code == ENOENT)
+    poller.unregister(slot)
+    for item in [first, second, number] { close(item) }
+  }
+
   @Test("S8 joining a descriptor that is closed is refused", arguments: Subject.all)
   func revalidateClosed(_ subject: Subject) throws {
     let poller = try subject.makePoller()

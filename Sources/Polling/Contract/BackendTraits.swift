@@ -11,8 +11,8 @@ public struct BackendTraits: OptionSet, Sendable, Hashable {
   /// The backend finds a registration by the descriptor's number, not by the token that the kernel carries.
   ///
   /// A report that belongs to a file which was closed, but lives on in a duplicate, then looks like one of whatever has
-  /// the number now, and no token gives it away. The poller therefore asks the system who is behind the number when it
-  /// takes a registration out or changes it, and builds the kernel's set anew where it cannot be sure (rule `S8`).
+  /// the number now, and no token gives it away. The poller therefore asks the system who is behind the number whenever it
+  /// has changed a registration, and builds the kernel's set anew if it is another (rule `S8`).
   public static let identifiesByDescriptor = BackendTraits(rawValue: 1)
 
   /// Destroying the backend in a forked child leaves the parent's registrations alone (rule `S9`).

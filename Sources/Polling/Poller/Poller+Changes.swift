@@ -115,6 +115,8 @@ extension Poller {
     for index in Devices.count..<max(Devices.count, table.pointee.count)
     where table.pointee.isUsed(index) && needsWitness(index) && mismatch(of: SlotID(index: index)) == nil {
       do { try renewed.note(table.pointee.slots[Int(index)].descriptor) } catch { return }
+      // The former one is still there to tell whether the number was lost before it was noted.
+      guard mismatch(of: SlotID(index: index)) == nil else { return harvest.pointee.needsRebuild = true }
     }
     devices.pointee.witness = renewed
   }
