@@ -218,12 +218,12 @@ extension Worker {
   @inline(__always)
   private func passTurnOfPlace() {
     local.pointee.turnOfPlace = local.pointee.turnOfPlace == 2 ? 0 : local.pointee.turnOfPlace &+ 1
+    local.pointee.isTurnOfShared = false
   }
 
   /// The round's time is over. What was moved from the shared place to the own run queue has had the shared one's turn.
   private func endTurnOfPlace() {
-    if local.pointee.isTurnOfShared, local.pointee.turnOfPlace == 1 { local.pointee.turnOfPlace = 2 }
-    local.pointee.isTurnOfShared = false
+    if local.pointee.isTurnOfShared { local.pointee.turnOfPlace = 2 }
     passTurnOfPlace()
   }
 
